@@ -1,0 +1,250 @@
+/* gneiss.h - the engine's only door: what eval, app and tests of the whole use.
+ *
+ * An engine is a checkpoint on a device. A session is one sequence's memory: it
+ * is fed tokens, forked, saved, restored, never rewound. Generating and scoring
+ * pack any number of sequences into each step; what a sequence gets does not
+ * depend on what it is packed with.
+ *
+ * An engine and all that was made with it belong to one thread at a time. The
+ * ground floor, the templates and the tokenizer are re-exported.
+ */
+#ifndef GNEISS_H
+#define GNEISS_H
+
+#include "core/base/arena.h"
+#include "core/base/clock.h"
+#include "core/base/error.h"
+#include "core/base/file.h"
+#include "core/base/hash.h"
+#include "core/base/json.h"
+#include "core/base/map.h"
+#include "core/base/path.h"
+#include "core/base/pool.h"
+#include "core/base/regex.h"
+#include "core/base/rng.h"
+#include "core/base/sql.h"
+#include "core/base/str.h"
+#include "core/base/token.h"
+#include "core/base/unicode.h"
+#include "core/base/value.h"
+#include "core/base/vec.h"
+#include "core/base/yaml.h"
+#include "core/template/template.h"
+#include "core/text/tokenizer.h"
+
+#define GNEISS_VERSION "0.1.0"
+
+/* ---- engine ------------------------------------------------------------- */
+
+typedef struct gn_engine gn_engine;
+
+typedef struct gn_engine_options {
+    const char *backend;       /* "auto", "cpu", "cuda"; NULL: auto */
+    bool exact;                /* --numerics exact */
+    int threads;               /* 0: every processor this process may use */
+    int batch_tokens;          /* most tokens in a step; 0: the backend's default */
+    int64_t ctx;               /* most tokens a sequence may hold; 0: the checkpoint's limit */
+    size_t state_mem;          /* bytes of states kept while scoring and generating; 0: 512 MiB */
+    bool mapped;               /* leave weights in the file (models larger than memory) */
+    const char *isa;           /* instruction set, for tests; NULL: the best there is */
+    const char *chat_template; /* template source instead of the checkpoint's; NULL: its own */
+    /* While it loads, done of all bytes; false cancels. May be NULL. */
+    bool (*progress)(void *user, size_t done, size_t all);
+    void *user;
+} gn_engine_options;
+
+/* path: a folder or .gguf file. o may be NULL. Close with gn_engine_close(). */
+gn_engine *gn_engine_open(const char *path, const gn_engine_options *o, gn_error *e);
+void gn_engine_close(gn_engine *g); /* NULL is fine; after everything made with it */
+
+gn_tokenizer *gn_engine_tokenizer(gn_engine *g); /* NULL: the checkpoint has none */
+const char *gn_engine_path(const gn_engine *g);
+const char *gn_engine_name(const gn_engine *g);     /* last part of the path, less .gguf */
+const char *gn_engine_numerics(const gn_engine *g); /* what can change a logit */
+const char *gn_engine_device(const gn_engine *g);   /* for people */
+int gn_engine_vocab(const gn_engine *g);
+int64_t gn_engine_context(const gn_engine *g); /* most tokens of a sequence, --ctx applied */
+const int32_t *gn_engine_eos(const gn_engine *g, int *n); /* end-of-text ids */
+int32_t gn_engine_prefix(const gn_engine *g); /* what stands before an empty context; -1 */
+/* Lines of text, one a warning; "" when there are none. */
+const char *gn_engine_warnings(const gn_engine *g);
+/* Bytes of one sequence's memory at so many tokens. */
+size_t gn_engine_state_bytes(const gn_engine *g, int64_t tokens);
+/* The object of `info --json` (gneiss-json(5)), but for alias and sha; tensors: with a list. */
+gn_value *gn_engine_info(gn_engine *g, bool tensors, gn_arena *a, gn_error *e);
+/* The checkpoint's sha256 in hex (store: 4.3): taken once and kept in the cache
+ * folder by path, size, times and inode. progress as above, may be NULL. */
+bool gn_engine_sha(gn_engine *g, char hex[GN_SHA256_HEX],
+                   bool (*progress)(void *user, size_t done, size_t all), void *user, gn_error *e);
+
+/* ---- chat --------------------------------------------------------------- */
+
+/* The source of the template in force, "" if there is none. */
+gn_slice gn_engine_template(const gn_engine *g);
+/* Messages to prompt text. vars: a map with "messages" and whatever else the
+ * template is to see ("tools", "documents", ...); the special tokens' texts are added. */
+bool gn_chat_render(gn_engine *g, const gn_value *vars, bool add_generation_prompt, gn_str *out,
+                    gn_error *e);
+
+/* ---- sessions ----------------------------------------------------------- */
+
+typedef struct gn_session gn_session;
+
+gn_session *gn_session_new(gn_engine *g, gn_error *e);
+gn_session *gn_session_fork(const gn_session *s, gn_error *e);
+void gn_session_free(gn_session *s); /* NULL is fine */
+
+int64_t gn_session_count(const gn_session *s);      /* tokens read */
+const int32_t *gn_session_ids(const gn_session *s); /* [count], until the next feed */
+/* Logits after the last token, [V] f32 on the host; NULL before the first. */
+const float *gn_session_logits(const gn_session *s);
+size_t gn_session_bytes(const gn_session *s); /* what a fork of it would cost */
+
+/* Called between steps with tokens read of those asked; false stops there. */
+typedef bool (*gn_go_on)(void *user, int64_t done, int64_t all);
+
+/* Read n tokens. Stopped by go_on (GN_CANCELLED) or a fault, the session has
+ * read a whole number of steps and can go on. Past the context GN_INVALID, with
+ * nothing read. */
+bool gn_session_feed(gn_session *s, const int32_t *id, int64_t n, gn_step_kind kind,
+                     gn_go_on go_on, void *user, gn_error *e);
+
+/* Session state files (store: 4.7). */
+bool gn_session_save(gn_session *s, const char *path, gn_error *e);
+gn_session *gn_session_load(gn_engine *g, const char *path, gn_error *e);
+
+/* ---- sampling ----------------------------------------------------------- */
+
+typedef struct gn_bias {
+    int32_t id;
+    float add;
+} gn_bias;
+
+/* interface: 5.2, Sampling. Zeroed (with repeat_penalty 0 read as 1) it is greedy. */
+typedef struct gn_sampling {
+    float temp;           /* 0: greedy */
+    int top_k;            /* 0: off */
+    float top_p;          /* 0 or 1: off */
+    float min_p;          /* 0: off */
+    float repeat_penalty; /* 0 or 1: off */
+    const gn_bias *bias;  /* [n_bias] */
+    int n_bias;
+    uint64_t seed;
+} gn_sampling;
+
+/* What generation_config.json asks for; greedy if there is none. */
+gn_sampling gn_engine_sampling(const gn_engine *g);
+
+/* One candidate, as the token inspector shows it. */
+typedef struct gn_candidate {
+    int32_t id;
+    float logprob; /* of the model's own distribution */
+    float after;   /* probability after all filters; 0: cut */
+    char cut;      /* 0, or who cut it: 'k' top-k, 'p' top-p, 'm' min-p */
+} gn_candidate;
+/* The n likeliest ids of logits [V] and what the filters make of them. seen [n_seen]:
+ * ids of the sequence, for the repeat penalty. Returns how many were filled. */
+int gn_sampling_explain(const gn_sampling *s, const float *logits, int vocab, const int32_t *seen,
+                        int64_t n_seen, gn_candidate *out, int n, gn_error *e);
+
+/* ---- generating --------------------------------------------------------- */
+
+typedef enum gn_stop {
+    GN_STOP_NONE,
+    GN_STOP_EOS,
+    GN_STOP_LENGTH,
+    GN_STOP_STRING,
+    GN_STOP_INTERRUPTED,
+    GN_STOP_CONTEXT,
+} gn_stop;
+const char *gn_stop_name(gn_stop s); /* "eos", "length", "string", "interrupted", "context" */
+
+typedef struct gn_job gn_job;
+
+/* One generated token, told as it is made. */
+typedef struct gn_token {
+    int index;     /* from 0 */
+    int32_t id;
+    gn_slice text; /* whole characters that became complete with it; of a stop string nothing */
+    gn_logprob score;
+    const gn_top *top; /* [n_top], of the model's distribution before temperature and filters */
+    int n_top;
+} gn_token;
+
+/* One answer to be made. Zero it, fill the first part; the second is filled in. */
+struct gn_job {
+    gn_session *session;   /* goes on from there and is advanced; NULL: begins and ends with the job */
+    const int32_t *prompt; /* [n_prompt], read first; may be empty if the session has read something */
+    int64_t n_prompt;
+    int64_t limit; /* most tokens to generate; negative: to the end of text or context */
+    bool ignore_eos;
+    bool keep_eos; /* an end-of-text id is read into the session too */
+    gn_sampling sampling;
+    const gn_slice *stop; /* [n_stop] */
+    int n_stop;
+    int top; /* likeliest ids told with each token */
+    void *user;
+
+    gn_stop stopped;
+    gn_ids ids;    /* every id sampled, an end-of-text id too */
+    gn_str text;   /* without that one, cut before a stop string */
+    gn_logprob *score; /* [ids.count] */
+    gn_top *tops;      /* [ids.count, top] */
+    int64_t reused, read;                       /* prompt tokens found in the session; read now */
+    double prompt_s, first_token_s, generate_s; /* seconds */
+    gn_error error; /* code GN_OK, or why this job failed while others went on */
+    struct gn_job_work *work; /* the engine's; NULL before and after */
+};
+void gn_job_release(gn_job *j); /* what was filled in */
+
+typedef struct gn_generate_hooks {
+    bool (*token)(void *user, gn_job *j, const gn_token *t); /* false: stop this job */
+    void (*done)(void *user, gn_job *j);                     /* in the order they finish */
+    gn_go_on reading; /* between steps while prompts are read: false interrupts all */
+    void *user;
+} gn_generate_hooks;
+
+/* Run jobs, as many at a time as memory allows, refilled as they finish; each
+ * gets what it would get alone. False only when the engine itself failed. */
+bool gn_generate(gn_engine *g, gn_job *const *job, int n, const gn_generate_hooks *h, gn_error *e);
+
+/* ---- scoring ------------------------------------------------------------ */
+
+/* log p(token | context): n_context + n_token fits the context, n_context >= 1
+ * unless n_token is 0. */
+typedef struct gn_score_request {
+    const int32_t *context; /* [n_context], read but not scored */
+    int64_t n_context;
+    const int32_t *token; /* [n_token], each scored given all before it */
+    int64_t n_token;
+    int top; /* likeliest ids told with each token */
+} gn_score_request;
+
+typedef struct gn_score_answer {
+    const gn_logprob *token; /* [n_token] */
+    const gn_top *top;       /* [n_token, top] */
+    double logprob;          /* the sum */
+    bool greedy;             /* every token has rank 0 */
+    int64_t reused;          /* tokens another request had read */
+} gn_score_answer;
+
+typedef struct gn_score_stats {
+    int64_t asked;  /* tokens of all requests */
+    int64_t read;   /* tokens that went through the model */
+    int64_t steps;
+    double seconds;
+} gn_score_stats;
+
+typedef struct gn_score_hooks {
+    bool (*answer)(void *user, int i, const gn_score_answer *a); /* as they finish; false stops */
+    gn_go_on go_on; /* between steps */
+    void *user;
+} gn_score_hooks;
+
+/* Score requests, packed. share: a prefix that requests have in common is read
+ * once (a trie over ids, walked within state_mem); without, each is read from
+ * its first token. Equal bits either way. stats may be NULL. */
+bool gn_score(gn_engine *g, const gn_score_request *request, int n, bool share,
+              const gn_score_hooks *h, gn_score_stats *stats, gn_error *e);
+
+#endif
