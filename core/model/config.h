@@ -23,8 +23,8 @@ typedef struct gn_config {
     int ssm_heads, ssm_head_dim, ssm_state, ssm_groups; /* Hm, P, N, G; 0 without mamba layers */
     int conv_width;                                     /* W */
     int experts, experts_used, expert_ff;               /* E (0: dense), U, F */
-    int shared_ff;                                      /* Fs: shared expert or dense MLP; 0: none */
-    float dt_min, dt_max;                               /* time_step_limit */
+    int shared_ff;        /* Fs: shared expert or dense MLP; 0: none */
+    float dt_min, dt_max; /* time_step_limit */
 
     float norm_eps;
     float embedding_multiplier, attention_multiplier;
@@ -40,8 +40,8 @@ typedef struct gn_config {
     } rope_scaling;
 
     bool attention_bias, mlp_bias, mamba_proj_bias, conv_bias;
-    bool tied; /* what the file says; the head's presence decides */
-    int32_t bos, pad;   /* -1: none */
+    bool tied;        /* what the file says; the head's presence decides */
+    int32_t bos, pad; /* -1: none */
     int32_t eos[16];
     int n_eos;
 } gn_config;

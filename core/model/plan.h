@@ -15,6 +15,7 @@
 typedef struct gn_plan {
     gn_device *device;
     int max_tokens, max_lanes, max_rows, max_logits;
+    gn_step_kind kind; /* of the last step: its logits are made with the same arithmetic */
     float *block;
 
     float *x;        /* [T, D]  residual stream */

@@ -40,7 +40,8 @@ typedef struct gn_weights {
     gn_weight embedding;  /* [V, D] */
     gn_weight head;       /* [V, D]; the embedding when tied */
     gn_weight final_norm; /* [D] */
-    gn_weight frequency;  /* [rotary/2] f32: inverse frequencies, scaling applied; no data: no rope */
+    gn_weight
+        frequency; /* [rotary/2] f32: inverse frequencies, scaling applied; no data: no rope */
     gn_layer_weights *layer; /* [layers] */
 } gn_weights;
 
