@@ -1,0 +1,41 @@
+/* iq4.c - IQ4_NL and IQ4_XS: 4 bits name one of sixteen values, dense near zero.
+ *
+ *   IQ4_NL  32 elements    0 d  2 qs[16]                                18
+ *   IQ4_XS  256 in 8 x 32  0 d  2 scales_h[2]  4 scales_l[4]  8 qs[128]  136
+ *
+ *   qs[16 g + k]    7 6 5 4  3 2 1 0       i = 32 g + k: lower nibble; k + 16: upper
+ *   scales_l[g/2]   nibble g mod 2: the lower four bits of group g's scale
+ *   scales_h        bits 2 g and 2 g + 1 (of 16): the upper two; less 32
+ *
+ * value = (d scale) T[q], for IQ4_NL d T[q]; d f16
+ */
+#include "core/num/block.h"
+
+const int8_t gn_iq4_value[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                 1,    13,   25,  38,  53,  69,  89,  113};
+
+static void values(const uint8_t *qs, float d, float *out) {
+    for (int k = 0; k < 16; k++) {
+        out[k] = d * (float)gn_iq4_value[qs[k] & 15];
+        out[k + 16] = d * (float)gn_iq4_value[qs[k] >> 4];
+    }
+}
+
+GN_UNPACK(iq4_nl) {
+    const uint8_t *p = packed;
+    for (size_t b = 0; b < n / GN_SMALL; b++, p += 18, out += GN_SMALL)
+        values(p + 2, gn_half_at(p), out);
+}
+
+GN_UNPACK(iq4_xs) {
+    const uint8_t *p = packed;
+    for (size_t b = 0; b < n / GN_SUPER; b++, p += 136, out += GN_SUPER) {
+        const float d = gn_half_at(p);
+        const uint32_t upper = gn_le16(p + 2);
+        for (int g = 0; g < 8; g++) {
+            const int scale = (p[4 + g / 2] >> (4 * (g % 2)) & 15) | (int)(upper >> (2 * g) & 3)
+                                                                         << 4;
+            values(p + 8 + 16 * g, d * (float)(scale - 32), out + 32 * g);
+        }
+    }
+}

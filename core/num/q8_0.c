@@ -1,0 +1,19 @@
+/* q8_0.c - Q8_0: 32 signed bytes and their scale.
+ *
+ *   byte   0   2                          34
+ *          d   q0 q1 q2 ... q31                value i = qi d
+ *          f16 i8
+ */
+#include "core/num/block.h"
+
+enum { BYTES = 34 };
+
+GN_UNPACK(q8_0) {
+    const uint8_t *p = packed;
+    for (size_t b = 0; b < n / GN_SMALL; b++, p += BYTES, out += GN_SMALL) {
+        const float d = gn_half_at(p);
+        const int8_t *q = (const int8_t *)p + 2;
+        for (int i = 0; i < GN_SMALL; i++)
+            out[i] = (float)q[i] * d;
+    }
+}
