@@ -64,6 +64,8 @@ bool gn_path_is_folder(const char *path) {
 }
 
 bool gn_path_make_folder(const char *path, gn_error *e) {
+    if (!path[0])
+        return gn_fail(e, GN_INVALID, "make folder '': a folder needs a name");
     char *copy = gn_strdup_slice(gn_slice_of(path));
     if (!copy)
         return gn_fail(e, GN_NO_MEMORY, "make folder '%s': out of memory", path);

@@ -81,7 +81,7 @@ TEST(room_reserved_in_a_hash_table_is_enough) {
     gn_map m = {0};
     CHECK(gn_map_reserve(&m, 1000));
     const size_t size = m.size;
-    static char name[1000][8];
+    static char name[1000][12];
     for (int i = 0; i < 1000; i++) {
         snprintf(name[i], sizeof name[i], "%d", i);
         gn_map_set(&m, gn_slice_of(name[i]), i);
@@ -113,7 +113,7 @@ TEST(a_map_of_values_keeps_order_and_replaces_in_place) {
 TEST(small_maps_find_their_keys_too) {
     gn_arena a = {0};
     gn_value *map = gn_value_map(&a);
-    char name[40][4];
+    char name[40][12];
     for (int i = 0; i < 40; i++) {
         snprintf(name[i], sizeof name[i], "%d", i);
         gn_value_set(&a, map, gn_slice_of(name[i]), gn_value_integer(&a, i));
