@@ -77,6 +77,10 @@ gn_value *gn_engine_info(gn_engine *g, bool tensors, gn_arena *a, gn_error *e);
 bool gn_engine_sha(gn_engine *g, char hex[GN_SHA256_HEX],
                    bool (*progress)(void *user, size_t done, size_t all), void *user, gn_error *e);
 
+/* The path of a checkpoint by the first 6 or more hex digits of its sha, as last seen
+ * by gn_engine_sha(). GN_IO when there is none, GN_INVALID when it fits two. */
+bool gn_model_find(const char *name, gn_str *path, gn_error *e);
+
 /* ---- chat --------------------------------------------------------------- */
 
 /* The source of the template in force, "" if there is none. */
@@ -106,8 +110,8 @@ typedef bool (*gn_go_on)(void *user, int64_t done, int64_t all);
 /* Read n tokens. Stopped by go_on (GN_CANCELLED) or a fault, the session has
  * read a whole number of steps and can go on. Past the context GN_INVALID, with
  * nothing read. */
-bool gn_session_feed(gn_session *s, const int32_t *id, int64_t n, gn_step_kind kind,
-                     gn_go_on go_on, void *user, gn_error *e);
+bool gn_session_feed(gn_session *s, const int32_t *id, int64_t n, gn_step_kind kind, gn_go_on go_on,
+                     void *user, gn_error *e);
 
 /* Session state files (store: 4.7). */
 bool gn_session_save(gn_session *s, const char *path, gn_error *e);
@@ -163,7 +167,7 @@ typedef struct gn_job gn_job;
 
 /* One generated token, told as it is made. */
 typedef struct gn_token {
-    int index;     /* from 0 */
+    int index; /* from 0 */
     int32_t id;
     gn_slice text; /* whole characters that became complete with it; of a stop string nothing */
     gn_logprob score;
@@ -173,8 +177,10 @@ typedef struct gn_token {
 
 /* One answer to be made. Zero it, fill the first part; the second is filled in. */
 struct gn_job {
-    gn_session *session;   /* goes on from there and is advanced; NULL: begins and ends with the job */
-    const int32_t *prompt; /* [n_prompt], read first; may be empty if the session has read something */
+    gn_session
+        *session; /* goes on from there and is advanced; NULL: begins and ends with the job */
+    const int32_t
+        *prompt; /* [n_prompt], read first; may be empty if the session has read something */
     int64_t n_prompt;
     int64_t limit; /* most tokens to generate; negative: to the end of text or context */
     bool ignore_eos;
@@ -186,13 +192,13 @@ struct gn_job {
     void *user;
 
     gn_stop stopped;
-    gn_ids ids;    /* every id sampled, an end-of-text id too */
-    gn_str text;   /* without that one, cut before a stop string */
-    gn_logprob *score; /* [ids.count] */
-    gn_top *tops;      /* [ids.count, top] */
+    gn_ids ids;                                 /* every id sampled, an end-of-text id too */
+    gn_str text;                                /* without that one, cut before a stop string */
+    gn_logprob *score;                          /* [ids.count] */
+    gn_top *tops;                               /* [ids.count, top] */
     int64_t reused, read;                       /* prompt tokens found in the session; read now */
     double prompt_s, first_token_s, generate_s; /* seconds */
-    gn_error error; /* code GN_OK, or why this job failed while others went on */
+    gn_error error;           /* code GN_OK, or why this job failed while others went on */
     struct gn_job_work *work; /* the engine's; NULL before and after */
 };
 void gn_job_release(gn_job *j); /* what was filled in */
@@ -229,15 +235,15 @@ typedef struct gn_score_answer {
 } gn_score_answer;
 
 typedef struct gn_score_stats {
-    int64_t asked;  /* tokens of all requests */
-    int64_t read;   /* tokens that went through the model */
+    int64_t asked; /* tokens of all requests */
+    int64_t read;  /* tokens that went through the model */
     int64_t steps;
     double seconds;
 } gn_score_stats;
 
 typedef struct gn_score_hooks {
     bool (*answer)(void *user, int i, const gn_score_answer *a); /* as they finish; false stops */
-    gn_go_on go_on; /* between steps */
+    gn_go_on go_on;                                              /* between steps */
     void *user;
 } gn_score_hooks;
 

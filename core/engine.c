@@ -1,0 +1,202 @@
+/* engine.c - open a checkpoint: files -> config -> weights on a device; close it.
+ *
+ * A checkpoint is a Hugging Face folder or a GGUF. What is text in it
+ * (tokenizer, template, generation settings) is texts.c's; this file opens the
+ * tensors, chooses the device, and checks that all of it fits before anything
+ * large is allocated.
+ */
+#include "core/engine.h"
+
+#include "core/cpu/cpu.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    DEFAULT_BATCH_CPU = 384,
+    LOGIT_BLOCK_BYTES = 16 << 20, /* logits are made in blocks of about this size */
+    LEAST_LOGIT_ROWS = 16,
+    DEFAULT_STATE_MEM = 512 << 20,
+};
+
+static const char *copy_text(gn_slice text, char **to, gn_error *e) {
+    *to = gn_strdup_slice(text);
+    if (!*to)
+        gn_fail(e, GN_NO_MEMORY, "out of memory");
+    return *to;
+}
+
+/* "m/granite-4.0-h-tiny/" -> "granite-4.0-h-tiny"; "x/y.gguf" -> "y" */
+static bool name_of(gn_engine *g, const char *path, gn_error *e) {
+    gn_slice p = gn_slice_of(path);
+    while (p.len > 1 && p.data[p.len - 1] == '/')
+        p.len--;
+    gn_slice name = gn_path_name(p);
+    if (gn_slice_ends(name, GN_S(".gguf")))
+        name.len -= strlen(".gguf");
+    return copy_text(name, &g->name, e) != NULL;
+}
+
+/* The folder that holds a checkpoint's small files; NULL for a GGUF. */
+static bool folder_of(const char *path, gn_container container, gn_str *out) {
+    if (container == GN_GGUF)
+        return false;
+    gn_str_add(out,
+               gn_path_is_folder(path) ? gn_slice_of(path) : gn_path_folder(gn_slice_of(path)));
+    return true;
+}
+
+static bool read_config(gn_engine *g, const char *folder, gn_error *e) {
+    if (!folder)
+        return gn_config_from_gguf(&g->config, gn_tensors_keys(g->tensors), &g->warnings, e);
+
+    gn_str path = {0}, text = {0};
+    gn_path_join(&path, gn_slice_of(folder), GN_S("config.json"));
+    const gn_value *json = NULL;
+    bool ok = gn_str_ok(&path, e) && gn_file_read(&text, path.data, 64 << 20, e) &&
+              (json = gn_json_parse(&g->arena, gn_str_slice(&text), e)) != NULL;
+    ok = ok && gn_config_from_json(&g->config, json, &g->warnings, e);
+    if (!ok) {
+        gn_where(e, "%s", gn_str_text(&path));
+        gn_context(e, "config.json");
+    }
+    gn_str_release(&path);
+    gn_str_release(&text);
+    return ok;
+}
+
+/* Bytes the system could still give us; SIZE_MAX where it does not say. */
+static size_t memory_available(void) {
+    FILE *f = fopen("/proc/meminfo", "r");
+    char line[128];
+    unsigned long long kib = 0;
+    size_t out = SIZE_MAX;
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+            out = (size_t)kib << 10;
+    if (f)
+        fclose(f);
+    return out;
+}
+
+static bool fits(const gn_engine *g, bool mapped, gn_error *e) {
+    const size_t need = gn_tensors_bytes(g->tensors), have = memory_available();
+    if (mapped || need <= have)
+        return true;
+    return gn_fail(e, GN_NO_MEMORY,
+                   "the weights take %.1f GiB and %.1f GiB of memory are free; --mmap reads them "
+                   "from the file as they are needed",
+                   (double)need / (1 << 30), (double)have / (1 << 30));
+}
+
+static bool open_device(gn_engine *g, const gn_engine_options *o, gn_error *e) {
+    const char *backend = o->backend ? o->backend : "auto";
+    if (strcmp(backend, "cuda") == 0)
+        return gn_fail(e, GN_DEVICE, "this build of gneiss has no CUDA backend; use --backend cpu");
+    if (strcmp(backend, "auto") != 0 && strcmp(backend, "cpu") != 0) {
+        gn_fail(e, GN_INVALID, "no backend '%s'; there are auto, cpu and cuda", backend);
+        return gn_where(e, "--backend");
+    }
+    const gn_cpu_options cpu = {
+        .threads = o->threads, .exact = o->exact, .mapped = o->mapped, .isa = o->isa};
+    g->device = gn_cpu_open(&cpu, e);
+    return g->device != NULL;
+}
+
+static bool make_plan(gn_engine *g, gn_error *e) {
+    const int T = g->batch_tokens;
+    int64_t rows = LOGIT_BLOCK_BYTES / (4 * (int64_t)g->config.vocab);
+    rows = rows < LEAST_LOGIT_ROWS ? LEAST_LOGIT_ROWS : rows > T ? T : rows;
+    g->plan = gn_plan_new(g->device, &g->config, T, T, T, (int)rows, e);
+    return g->plan != NULL;
+}
+
+static bool open_all(gn_engine *g, const char *path, const gn_engine_options *o, gn_error *e) {
+    gn_str folder = {0};
+    g->tensors = gn_tensors_open(path, e);
+    if (!g->tensors)
+        return false;
+    const bool has_folder = folder_of(path, gn_tensors_container(g->tensors), &folder);
+    const char *dir = has_folder ? gn_str_text(&folder) : NULL;
+
+    bool ok = gn_str_ok(&folder, e) && read_config(g, dir, e) && fits(g, o->mapped, e) &&
+              open_device(g, o, e) &&
+              (g->weights = gn_weights_open(g->device, &g->config, g->tensors, &g->warnings,
+                                            o->progress, o->user, e)) != NULL &&
+              gn_engine_read_texts(g, dir, o, e);
+    gn_str_release(&folder);
+    if (!ok)
+        return false;
+
+    g->context = g->config.context;
+    if (o->ctx > 0)
+        g->context = o->ctx;
+    g->state_mem = o->state_mem ? o->state_mem : DEFAULT_STATE_MEM;
+    g->batch_tokens = o->batch_tokens > 0 ? o->batch_tokens : DEFAULT_BATCH_CPU;
+    g->model = (gn_model){.device = g->device,
+                          .config = &g->config,
+                          .weights = g->weights,
+                          .layout = gn_layout_of(&g->config, g->device)};
+    return make_plan(g, e);
+}
+
+gn_engine *gn_engine_open(const char *path, const gn_engine_options *o, gn_error *e) {
+    static const gn_engine_options defaults = {0};
+    gn_engine *g = calloc(1, sizeof *g);
+    if (!g) {
+        gn_fail(e, GN_NO_MEMORY, "open '%s': out of memory", path);
+        return NULL;
+    }
+    if (!copy_text(gn_slice_of(path), &g->path, e) || !name_of(g, path, e) ||
+        !open_all(g, path, o ? o : &defaults, e)) {
+        gn_context(e, "open '%s'", path);
+        gn_where(e, "%s", path);
+        gn_engine_close(g);
+        return NULL;
+    }
+    return g;
+}
+
+void gn_engine_close(gn_engine *g) {
+    if (!g)
+        return;
+    gn_plan_free(g->plan);
+    gn_weights_free(g->weights);
+    gn_device_close(g->device);
+    gn_template_free(g->template);
+    gn_tokenizer_free(g->tokenizer);
+    gn_tensors_close(g->tensors);
+    gn_str_release(&g->template_source);
+    gn_str_release(&g->warnings);
+    gn_arena_release(&g->arena);
+    free(g->path);
+    free(g->name);
+    free(g);
+}
+
+gn_tokenizer *gn_engine_tokenizer(gn_engine *g) { return g->tokenizer; }
+const char *gn_engine_path(const gn_engine *g) { return g->path; }
+const char *gn_engine_name(const gn_engine *g) { return g->name; }
+const char *gn_engine_numerics(const gn_engine *g) { return g->device->numerics; }
+const char *gn_engine_device(const gn_engine *g) { return g->device->describe; }
+int gn_engine_vocab(const gn_engine *g) { return g->config.vocab; }
+int64_t gn_engine_context(const gn_engine *g) { return g->context; }
+const char *gn_engine_warnings(const gn_engine *g) { return gn_str_text(&g->warnings); }
+gn_sampling gn_engine_sampling(const gn_engine *g) { return g->sampling; }
+
+const int32_t *gn_engine_eos(const gn_engine *g, int *n) {
+    *n = g->n_eos;
+    return g->eos;
+}
+
+int32_t gn_engine_prefix(const gn_engine *g) {
+    if (g->config.bos >= 0)
+        return g->config.bos;
+    return g->n_eos ? g->eos[0] : -1;
+}
+
+size_t gn_engine_state_bytes(const gn_engine *g, int64_t tokens) {
+    return gn_state_bytes(&g->model.layout, tokens);
+}

@@ -1,0 +1,214 @@
+/* sampler.c - bias, repeat penalty, temperature, top-k, softmax, top-p, min-p, draw.
+ *
+ * All in f32. Candidates are taken in order of probability, the lower id first
+ * on a tie, from a heap: a draw looks at a few dozen of a hundred thousand ids
+ * and sorts no more than those.
+ */
+#include "core/sampler.h"
+
+#include <math.h>
+
+bool gn_sampler_init(gn_sampler *s, const gn_sampling *how, int vocab, gn_error *e) {
+    const bool penalty = how->repeat_penalty != 0.0f && how->repeat_penalty != 1.0f;
+    *s = (gn_sampler){.how = *how, .vocab = vocab};
+    s->logit = malloc((size_t)vocab * sizeof *s->logit);
+    s->order = malloc((size_t)vocab * sizeof *s->order);
+    s->keep = malloc((size_t)vocab * sizeof *s->keep);
+    s->seen = penalty ? calloc((size_t)vocab, 1) : NULL;
+    if (s->logit && s->order && s->keep && (s->seen || !penalty))
+        return true;
+    gn_sampler_release(s);
+    return gn_fail(e, GN_NO_MEMORY, "sampler: out of memory");
+}
+
+void gn_sampler_release(gn_sampler *s) {
+    free(s->logit);
+    free(s->order);
+    free(s->keep);
+    free(s->seen);
+    *s = (gn_sampler){0};
+}
+
+void gn_sampler_see(gn_sampler *s, const int32_t *id, int64_t n) {
+    for (int64_t i = 0; s->seen && i < n; i++)
+        if (id[i] >= 0 && id[i] < s->vocab)
+            s->seen[id[i]] = 1;
+}
+
+/* Bias and repeat penalty into s->logit. */
+static void adjust(gn_sampler *s, const float *logits) {
+    memcpy(s->logit, logits, (size_t)s->vocab * sizeof *logits);
+    for (int i = 0; i < s->how.n_bias; i++)
+        if (s->how.bias[i].id >= 0 && s->how.bias[i].id < s->vocab)
+            s->logit[s->how.bias[i].id] += s->how.bias[i].add;
+    for (int i = 0; s->seen && i < s->vocab; i++)
+        if (s->seen[i])
+            s->logit[i] = s->logit[i] > 0.0f ? s->logit[i] / s->how.repeat_penalty
+                                             : s->logit[i] * s->how.repeat_penalty;
+}
+
+static int32_t largest(const float *v, int n) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < n; i++)
+        if (v[i] > v[best])
+            best = i;
+    return best;
+}
+
+static bool before(const float *v, int32_t a, int32_t b) {
+    return v[a] > v[b] || (v[a] == v[b] && a < b);
+}
+
+static void sift(const float *v, int32_t *heap, int n, int at) {
+    for (int child; (child = 2 * at + 1) < n; at = child) {
+        if (child + 1 < n && before(v, heap[child + 1], heap[child]))
+            child++;
+        if (!before(v, heap[child], heap[at]))
+            return;
+        const int32_t t = heap[at];
+        heap[at] = heap[child];
+        heap[child] = t;
+    }
+}
+
+/* The ids in order of v, lazily: heapify, then pop. Popped ones gather at the
+ * end of the array, the last popped first. */
+static void heapify(const float *v, int32_t *heap, int n) {
+    for (int32_t i = 0; i < n; i++)
+        heap[i] = i;
+    for (int i = n / 2 - 1; i >= 0; i--)
+        sift(v, heap, n, i);
+}
+
+static int32_t pop(const float *v, int32_t *heap, int *n) {
+    const int32_t top = heap[0];
+    heap[0] = heap[--*n];
+    heap[*n] = top;
+    sift(v, heap, *n, 0);
+    return top;
+}
+
+/* Temperature, top-k and softmax over what is left: s->logit holds probabilities
+ * (0 for what top-k cut), s->order a heap of *n of them. */
+static void soften(gn_sampler *s, int *n) {
+    const int V = s->vocab;
+    float *p = s->logit, sum = 0.0f;
+    for (int i = 0; i < V; i++)
+        p[i] /= s->how.temp;
+    *n = V;
+    heapify(p, s->order, V);
+    const float most = p[s->order[0]];
+    if (s->how.top_k > 0 && s->how.top_k < V) {
+        int left = V;
+        for (int i = 0; i < s->how.top_k; i++)
+            pop(p, s->order, &left);
+        for (int i = 0; i < left; i++)
+            p[s->order[i]] = -INFINITY;
+        heapify(p, s->order, V);
+        *n = V;
+    }
+    for (int i = 0; i < V; i++)
+        sum += p[i] = expf(p[i] - most);
+    for (int i = 0; i < V; i++)
+        p[i] /= sum;
+}
+
+/* What top-p and min-p keep, in order: fills s->keep, returns how many. A count of
+ * -1 stands for "all", when neither cuts anything. */
+static int filter(gn_sampler *s, int *n, float *kept) {
+    const float *p = s->logit, top_p = s->how.top_p, min_p = s->how.min_p;
+    const bool by_p = top_p > 0.0f && top_p<1.0f, by_min = min_p> 0.0f;
+    int count = 0;
+    *kept = 1.0f;
+    if (!by_p && !by_min)
+        return -1;
+    float sum = 0.0f;
+    const float least = min_p * p[s->order[0]];
+    while (*n > 0) {
+        const int32_t id = pop(p, s->order, n);
+        if (p[id] <= 0.0f || (by_min && count > 0 && p[id] < least))
+            break;
+        s->keep[count++] = id;
+        sum += p[id];
+        if (by_p && sum >= top_p)
+            break;
+    }
+    *kept = sum;
+    return count;
+}
+
+int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i) {
+    int n;
+    adjust(s, logits);
+    if (s->how.temp <= 0.0f)
+        return largest(s->logit, s->vocab);
+
+    soften(s, &n);
+    /* Popped ids gather at the end of `order`, out of the heap's way. */
+    const float u = gn_uniform(s->how.seed, i);
+    float kept, sum = 0.0f;
+    int32_t last;
+    const int count = filter(s, &n, &kept);
+    if (count < 0) {
+        do {
+            last = pop(s->logit, s->order, &n);
+            sum += s->logit[last];
+        } while (sum <= u && n > 0 && s->logit[s->order[0]] > 0.0f);
+    } else {
+        int k = 0;
+        do {
+            last = s->keep[k];
+            sum += s->logit[last] / kept;
+        } while (sum <= u && ++k < count);
+    }
+    return last;
+}
+
+/* ---- what the inspector shows ------------------------------------------- */
+
+int gn_sampling_explain(const gn_sampling *how, const float *logits, int vocab, const int32_t *seen,
+                        int64_t n_seen, gn_candidate *out, int want, gn_error *e) {
+    gn_sampler s;
+    if (!gn_sampler_init(&s, how, vocab, e))
+        return 0;
+    gn_sampler_see(&s, seen, n_seen);
+
+    /* The model's own distribution, and its likeliest ids. */
+    double sum = 0.0;
+    const float most = logits[largest(logits, vocab)];
+    for (int i = 0; i < vocab; i++)
+        sum += exp((double)logits[i] - (double)most);
+    int n = vocab, filled = 0;
+    memcpy(s.logit, logits, (size_t)vocab * sizeof *logits);
+    heapify(s.logit, s.order, vocab);
+    for (; filled < want && filled < vocab; filled++) {
+        const int32_t id = pop(s.logit, s.order, &n);
+        out[filled] = (gn_candidate){
+            .id = id, .logprob = (float)((double)logits[id] - (double)most - log(sum))};
+    }
+
+    adjust(&s, logits);
+    if (how->temp <= 0.0f) {
+        const int32_t best = largest(s.logit, vocab);
+        for (int i = 0; i < filled; i++) {
+            out[i].after = out[i].id == best ? 1.0f : 0.0f;
+            out[i].cut = out[i].id == best ? 0 : 'k';
+        }
+        gn_sampler_release(&s);
+        return filled;
+    }
+    soften(&s, &n);
+    float kept;
+    const float least = how->min_p * s.logit[s.order[0]];
+    const int count = filter(&s, &n, &kept);
+    for (int i = 0; i < filled; i++) {
+        const float p = s.logit[out[i].id];
+        bool in = count < 0 && p > 0.0f;
+        for (int k = 0; k < count; k++)
+            in |= s.keep[k] == out[i].id;
+        out[i].after = in ? p / kept : 0.0f;
+        out[i].cut = (char)(in ? 0 : p <= 0.0f ? 'k' : how->min_p > 0.0f && p < least ? 'm' : 'p');
+    }
+    gn_sampler_release(&s);
+    return filled;
+}

@@ -1,0 +1,24 @@
+/* sampler.h - logits -> token. The order of the filters is part of the contract
+ * (interface: 5.2, Sampling); a token depends on the seed and its place alone. */
+#ifndef GN_SAMPLER_H
+#define GN_SAMPLER_H
+
+#include "core/gneiss.h"
+
+typedef struct gn_sampler {
+    gn_sampling how; /* bias borrowed */
+    int vocab;
+    float *logit;   /* [V] adjusted, then probabilities */
+    int32_t *order; /* [V] heap of ids */
+    int32_t *keep;  /* [V] what the filters keep */
+    uint8_t *seen;  /* [V] ids of the sequence; NULL without a repeat penalty */
+} gn_sampler;
+
+bool gn_sampler_init(gn_sampler *s, const gn_sampling *how, int vocab, gn_error *e);
+void gn_sampler_release(gn_sampler *s);
+/* Ids that are now part of the sequence. */
+void gn_sampler_see(gn_sampler *s, const int32_t *id, int64_t n);
+/* The token at place i (0: the first generated) after logits [V]. */
+int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i);
+
+#endif
