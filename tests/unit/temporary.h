@@ -1,0 +1,43 @@
+/* temporary.h - a folder of a test program's own, gone when it ends. Include once a program. */
+#ifndef GN_TESTS_TEMPORARY_H
+#define GN_TESTS_TEMPORARY_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static char temporary_folder[64];
+
+/* A path in the folder, good until the next call but three. */
+static const char *in_folder(const char *name) {
+    static char path[4][256];
+    static int next;
+    if (!temporary_folder[0]) {
+        snprintf(temporary_folder, sizeof temporary_folder, "/tmp/gneiss-test-XXXXXX");
+        if (!mkdtemp(temporary_folder)) {
+            printf("no temporary folder\n");
+            exit(2);
+        }
+    }
+    next = (next + 1) % 4;
+    snprintf(path[next], sizeof path[next], "%s/%s", temporary_folder, name);
+    return path[next];
+}
+
+static void put(const char *name, const void *data, size_t size) {
+    FILE *f = fopen(in_folder(name), "wb");
+    if (!f || (size && fwrite(data, 1, size, f) != size) || fclose(f)) {
+        printf("cannot write %s\n", name);
+        exit(2);
+    }
+}
+
+__attribute__((destructor)) static void remove_folder(void) {
+    char command[96];
+    if (temporary_folder[0]) {
+        snprintf(command, sizeof command, "rm -r '%s'", temporary_folder);
+        if (system(command))
+            printf("'%s' stays behind\n", temporary_folder);
+    }
+}
+
+#endif
