@@ -253,4 +253,21 @@ typedef struct gn_score_hooks {
 bool gn_score(gn_engine *g, const gn_score_request *request, int n, bool share,
               const gn_score_hooks *h, gn_score_stats *stats, gn_error *e);
 
+/* A text and what stands before it, as ids. White space at the end of the context
+ * belongs to the text; the split is by the number of tokens of the context alone.
+ * Without a context the engine's prefix token stands there. */
+typedef struct gn_pair {
+    gn_ids context, token;
+    bool boundary; /* a merge crosses the border: the two do not add up to the whole */
+} gn_pair;
+bool gn_encode_pair(gn_engine *g, gn_slice context, gn_slice text, gn_pair *out, gn_error *e);
+void gn_pair_release(gn_pair *p);
+
+/* Rolling over a text of n tokens in windows of `window`: window i of so many. id holds
+ * the prefix token and then the text, [1 + n]. The first window scores its tokens after
+ * the prefix; each later one has one token of context, and the last is moved left so
+ * that it is full and scores the remainder only. */
+int64_t gn_rolling_count(int64_t n, int64_t window);
+gn_score_request gn_rolling_window(const int32_t *id, int64_t n, int64_t window, int64_t i);
+
 #endif
