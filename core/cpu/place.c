@@ -1,0 +1,178 @@
+/* place.c - weights as the kernels read them.
+ *
+ * Quantised weights become panels: the 4-byte words of the blocks of sixteen
+ * rows laid side by side, word by word, so that lane r of a vector holds row r.
+ * A format whose block has two bytes more (a scale, in front or at the end)
+ * keeps those of the sixteen rows apart, behind the words. A panel has the size
+ * of the rows it came from, and every row can be read back from it.
+ *
+ * Memory comes from the system in large, aligned pieces that may use huge
+ * pages: reading weights is what decoding does, and 4 KiB pages cost a sixth
+ * of the bandwidth.
+ */
+#include "core/cpu/kernel.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { HUGE_PAGE = 1 << 21, ARENA = 1 << 26, PACK_ROWS = 256 };
+
+typedef struct gn_placed {
+    struct gn_placed *next;
+    uint8_t *data;
+    size_t mapped, used, size;
+    uint8_t *map;
+} arena;
+
+/* Bytes of a block that are not words: none, the first two or the last two. */
+typedef struct shape {
+    int bytes, words, half, first_word;
+} shape;
+
+static shape shape_of(int format) {
+    const int bytes = gn_format_of(format)->bytes;
+    const bool odd = bytes % 4 != 0, last = format == GN_Q6_K || format == GN_Q3_K;
+    return (shape){.bytes = bytes,
+                   .words = bytes / 4,
+                   .half = !odd   ? -1
+                           : last ? bytes - 2
+                                  : 0,
+                   .first_word = odd && !last ? 2 : 0};
+}
+
+size_t gn_panel_bytes(int format, int cols) {
+    const shape s = shape_of(format);
+    const size_t blocks = (size_t)(cols / gn_format_of(format)->block);
+    const size_t halves = s.half < 0 ? 0 : blocks * GN_PANEL * 2;
+    return blocks * (size_t)s.words * GN_PANEL * 4 + (halves + 63) / 64 * 64;
+}
+
+/* Two panels, a byte a code, and up to four vectors of scales a block. */
+size_t gn_panel_scratch(int cols) {
+    return 2 * (size_t)(cols / GN_QUANT) * (GN_QUANT * GN_PANEL + 4 * 64);
+}
+
+void gn_panel_pack(void *panel, const void *data, int format, int cols, int rows) {
+    const shape s = shape_of(format);
+    const size_t blocks = (size_t)(cols / gn_format_of(format)->block);
+    const size_t row_bytes = blocks * (size_t)s.bytes, words = (size_t)s.words;
+    uint8_t *halves = (uint8_t *)panel + blocks * words * GN_PANEL * 4;
+
+    if (rows < GN_PANEL)
+        memset(panel, 0, gn_panel_bytes(format, cols));
+    for (size_t b = 0; b < blocks; b++)
+        for (int r = 0; r < rows; r++) {
+            const uint8_t *from =
+                (const uint8_t *)data + (size_t)r * row_bytes + b * (size_t)s.bytes;
+            uint8_t *to = (uint8_t *)panel + (b * words * GN_PANEL + (size_t)r) * 4;
+            if (s.half >= 0)
+                memcpy(halves + (b * GN_PANEL + (size_t)r) * 2, from + s.half, 2);
+            from += s.first_word;
+            for (size_t i = 0; i < words; i++)
+                memcpy(to + i * GN_PANEL * 4, from + i * 4, 4);
+        }
+}
+
+void gn_panel_row(void *row, const void *panel, int format, int cols, int r) {
+    const shape s = shape_of(format);
+    const size_t blocks = (size_t)(cols / gn_format_of(format)->block), words = (size_t)s.words;
+    const uint8_t *halves = (const uint8_t *)panel + blocks * words * GN_PANEL * 4;
+    uint8_t *to = row;
+
+    for (size_t b = 0; b < blocks; b++, to += s.bytes) {
+        const uint8_t *from = (const uint8_t *)panel + (b * words * GN_PANEL + (size_t)r) * 4;
+        if (s.half >= 0)
+            memcpy(to + s.half, halves + (b * GN_PANEL + (size_t)r) * 2, 2);
+        for (size_t i = 0; i < words; i++)
+            memcpy(to + s.first_word + i * 4, from + i * GN_PANEL * 4, 4);
+    }
+}
+
+/* 64-byte aligned; NULL when the system has no memory. */
+static void *take(gn_cpu *c, size_t bytes) {
+    bytes = (bytes + 63) / 64 * 64;
+    for (arena *a = c->placed; a; a = a->next)
+        if (a->size - a->used >= bytes) {
+            a->used += bytes;
+            return a->data + a->used - bytes;
+        }
+    arena *a = calloc(1, sizeof *a);
+    if (!a)
+        return NULL;
+    a->size = bytes > ARENA ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : ARENA;
+    a->mapped = a->size + HUGE_PAGE;
+    a->map = mmap(NULL, a->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (a->map == MAP_FAILED) {
+        free(a);
+        return NULL;
+    }
+    a->data = a->map + (HUGE_PAGE - (uintptr_t)a->map % HUGE_PAGE) % HUGE_PAGE;
+    madvise(a->data, a->size, MADV_HUGEPAGE);
+    a->used = bytes;
+    a->next = c->placed;
+    c->placed = a;
+    return a->data;
+}
+
+void gn_cpu_unplace(gn_cpu *c) {
+    while (c->placed) {
+        arena *a = c->placed;
+        c->placed = a->next;
+        munmap(a->map, a->mapped);
+        free(a);
+    }
+}
+
+/* The work of placing one weight, cut by matrix and rows. */
+typedef struct job {
+    const gn_weight *w;
+    uint8_t *to;
+    size_t step; /* bytes of a matrix in `to` */
+    int parts;   /* of a matrix */
+    bool panels;
+} job;
+
+static void move(void *arg, int part, int thread) {
+    const job *j = arg;
+    const gn_weight *w = j->w;
+    const size_t row_bytes = gn_row_bytes(w->format, w->cols);
+    const int i = part / j->parts, first = part % j->parts * PACK_ROWS;
+    const int count = w->rows - first < PACK_ROWS ? w->rows - first : PACK_ROWS;
+    const uint8_t *from =
+        (const uint8_t *)w->data + (size_t)i * w->step + (size_t)first * row_bytes;
+    uint8_t *to = j->to + (size_t)i * j->step;
+
+    (void)thread;
+    if (!j->panels) {
+        memcpy(to + (size_t)first * row_bytes, from, (size_t)count * row_bytes);
+        return;
+    }
+    const size_t panel = gn_panel_bytes(w->format, w->cols);
+    for (int r = 0; r < count; r += GN_PANEL)
+        gn_panel_pack(to + (size_t)((first + r) / GN_PANEL) * panel, from + (size_t)r * row_bytes,
+                      w->format, w->cols, count - r < GN_PANEL ? count - r : GN_PANEL);
+}
+
+bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e) {
+    gn_cpu *c = gn_cpu_of(d);
+    if (keep && c->mapped)
+        return true;
+
+    const bool panels = gn_reads_quants(c, w);
+    const size_t step =
+        panels ? (size_t)((w->rows + GN_PANEL - 1) / GN_PANEL) * gn_panel_bytes(w->format, w->cols)
+               : (size_t)w->rows * gn_row_bytes(w->format, w->cols);
+    job j = {.w = w,
+             .to = take(c, step * (size_t)w->n),
+             .step = step,
+             .parts = (w->rows + PACK_ROWS - 1) / PACK_ROWS,
+             .panels = panels};
+    if (!j.to)
+        return gn_fail(e, GN_NO_MEMORY, "no memory for a weight of %zu bytes", step * (size_t)w->n);
+    gn_pool_run(c->pool, w->n * j.parts, move, &j);
+    w->data = j.to;
+    w->step = step;
+    w->layout = panels ? GN_LAYOUT_PANELS : GN_LAYOUT_ROWS;
+    return true;
+}
