@@ -1,0 +1,152 @@
+/* cmd_info.c - gneiss info: what a checkpoint is, what it takes, what it is called. */
+#include "app/command.h"
+#include "app/out.h"
+
+#include <inttypes.h>
+
+static const gn_option options[] = {
+    {0, "tensors", NULL, "list every tensor", GN_TYPE_FLAG, 0, 0, NULL},
+    {0},
+};
+
+static double gib(int64_t bytes) { return (double)bytes / (1 << 30); }
+
+static int64_t integer(const gn_value *map, const char *key) {
+    int64_t v = 0;
+    gn_value_to_integer(gn_value_get(map, gn_slice_of(key)), &v);
+    return v;
+}
+static gn_slice text(const gn_value *map, const char *key) {
+    return gn_value_text(gn_value_get(map, gn_slice_of(key)));
+}
+
+/* "10 mamba, 2 attention, 12 with experts" */
+static void print_layers(const gn_value *info) {
+    const gn_value *layers = gn_value_get(info, GN_S("layers"));
+    int mamba = 0, attention = 0, moe = 0;
+    for (size_t i = 0; i < gn_value_count(layers); i++) {
+        const gn_value *l = gn_value_at(layers, i), *m = gn_value_get(l, GN_S("moe"));
+        if (gn_slice_is(text(l, "kind"), "mamba"))
+            mamba++;
+        else
+            attention++;
+        moe += m && m->boolean;
+    }
+    printf("layers      %d mamba, %d attention%s\n", mamba, attention, moe ? ", with experts" : "");
+}
+
+static void print_sampling(const gn_engine *g) {
+    const gn_sampling s = gn_engine_sampling(g);
+    if (s.temp <= 0)
+        printf("sampling    greedy (temp 0)");
+    else
+        printf("sampling    temp %g, top-k %d, top-p %g, min-p %g", (double)s.temp, s.top_k,
+               (double)s.top_p, (double)s.min_p);
+    if (s.repeat_penalty != 1.0f)
+        printf(", repeat penalty %g", (double)s.repeat_penalty);
+    printf("; order: bias, repeat penalty, temp, top-k, softmax, top-p, min-p, draw\n");
+}
+
+static void print(const gn_value *info, gn_engine *g) {
+    const gn_value *dtype = gn_value_get(info, GN_S("dtype")),
+                   *memory = gn_value_get(info, GN_S("memory")),
+                   *peak = gn_value_get(memory, GN_S("peak_at_context")),
+                   *tokenizer = gn_value_get(info, GN_S("tokenizer")),
+                   *template = gn_value_get(info, GN_S("template")),
+                   *warnings = gn_value_get(info, GN_S("warnings"));
+    const gn_slice arch = text(info, "arch"), format = text(info, "format"),
+                   sha = text(info, "sha");
+
+    printf("path        %s\n", gn_engine_path(g));
+    printf("sha         %.*s\n", (int)sha.len, sha.data);
+    printf("arch        %.*s (%.*s)\n", (int)arch.len, arch.data, (int)format.len, format.data);
+    printf("parameters  %" PRId64 " in %.3f GiB:", integer(info, "params"),
+           gib(integer(info, "bytes")));
+    for (size_t i = 0; i < gn_value_count(dtype); i++)
+        printf(" %" PRId64 " %.*s", dtype->map.entry[i].value->integer,
+               (int)dtype->map.entry[i].key.len, dtype->map.entry[i].key.data);
+    printf("\n");
+    print_layers(info);
+    printf("width       %" PRId64 " hidden, %" PRId64 " heads, vocabulary %" PRId64 "\n",
+           integer(info, "hidden"), integer(info, "heads"), integer(info, "vocab"));
+    printf("context     %" PRId64 " tokens\n", integer(info, "context"));
+    if (gn_value_is(tokenizer, GN_MAP))
+        printf("tokenizer   %.*s, %.*s\n", (int)text(tokenizer, "kind").len,
+               text(tokenizer, "kind").data, (int)text(tokenizer, "pre").len,
+               text(tokenizer, "pre").data);
+    else
+        printf("tokenizer   none: give ids\n");
+    if (gn_value_is(template, GN_MAP))
+        printf("template    from %.*s\n", (int)text(template, "source").len,
+               text(template, "source").data);
+    else
+        printf("template    none: run reads text as it is\n");
+    printf("state       %.1f MiB, and %" PRId64 " bytes a token\n",
+           (double)integer(memory, "state_fixed") / (1 << 20), integer(memory, "state_per_token"));
+    for (size_t i = 0; i < gn_value_count(peak); i++)
+        printf("memory      %.3f GiB at %.*s tokens\n", gib(peak->map.entry[i].value->integer),
+               (int)peak->map.entry[i].key.len, peak->map.entry[i].key.data);
+    printf("numerics    %s\n", gn_engine_numerics(g));
+    print_sampling(g);
+    for (size_t i = 0; i < gn_value_count(warnings); i++)
+        printf("warning     %.*s\n", (int)warnings->list.item[i]->string.len,
+               warnings->list.item[i]->string.data);
+}
+
+static void print_tensors(const gn_value *list) {
+    for (size_t i = 0; i < gn_value_count(list); i++) {
+        const gn_value *t = gn_value_at(list, i), *shape = gn_value_get(t, GN_S("shape"));
+        printf("%-48.*s %-8.*s [", (int)text(t, "name").len, text(t, "name").data,
+               (int)text(t, "format").len, text(t, "format").data);
+        for (size_t d = 0; d < gn_value_count(shape); d++)
+            printf(d ? ", %" PRId64 : "%" PRId64, shape->list.item[d]->integer);
+        printf("]\n");
+    }
+}
+
+static bool show(const gn_args *a, gn_engine *g, gn_error *e) {
+    char hex[GN_SHA256_HEX];
+    gn_arena arena = {0};
+    gn_str line = {0};
+    const bool tensors = gn_args_flag(a, "tensors");
+    gn_value *info =
+        gn_engine_sha(g, hex, NULL, NULL, e) ? gn_engine_info(g, tensors, &arena, e) : NULL;
+    bool ok =
+        info && gn_value_set(&arena, info, GN_S("sha"), gn_value_string(&arena, gn_slice_of(hex)));
+    if (ok && gn_args_flag(a, "json")) {
+        gn_json_write(&line, info);
+        ok = gn_out_line(&line, e);
+    } else if (ok) {
+        print(info, g);
+        print_tensors(gn_value_get(info, GN_S("tensors")));
+    }
+    gn_str_release(&line);
+    gn_arena_release(&arena);
+    return ok;
+}
+
+static int run(const gn_args *a, gn_error *e) {
+    const char *model;
+    int first;
+    if (!gn_args_model(a, &model, &first, e))
+        return GN_FAILED;
+    if (gn_args_count(a) > first) {
+        gn_fail(e, GN_INVALID, "info takes one MODEL; '%s' is one too many", gn_args_at(a, first));
+        return GN_FAILED;
+    }
+    gn_engine *g = gn_args_engine(a, model, e);
+    if (!g)
+        return GN_FAILED;
+    const bool ok = show(a, g, e);
+    gn_engine_close(g);
+    return ok ? GN_EXIT_YES : GN_FAILED;
+}
+
+const gn_command gn_cmd_info = {
+    .name = "info",
+    .usage = "[MODEL] [--tensors] [--ctx N]",
+    .summary = "geometry, memory and hashes of a checkpoint",
+    .takes = GN_TAKES_MODEL,
+    .option = options,
+    .run = run,
+};

@@ -1,0 +1,229 @@
+/* help.c - what --help, help and completion print, all from the tables. */
+#include "app/command.h"
+
+#include <string.h>
+
+/* "-n, --n MAX" */
+static void spell(gn_str *out, const gn_option *o) {
+    if (o->letter)
+        gn_str_fmt(out, "-%c, ", o->letter);
+    gn_str_fmt(out, "--%s", o->name);
+    if (o->argument)
+        gn_str_fmt(out, " %s", o->argument);
+}
+
+static void print_usage(FILE *to, const gn_command *c) {
+    const char *lead = "usage: ";
+    for (const char *p = c->usage; *p;) {
+        const size_t len = strcspn(p, "\n");
+        fprintf(to, "%sgneiss %s%s%.*s\n", lead, c->name, len ? " " : "", (int)len, p);
+        p += len + (p[len] == '\n');
+        lead = "       ";
+    }
+    if (!c->usage[0])
+        fprintf(to, "%sgneiss %s\n", lead, c->name);
+}
+
+/* The names of the shared options in a few lines; `gneiss help options` tells them. */
+static void print_shared(FILE *to, const gn_command *c) {
+    const gn_option *o;
+    int column = 0;
+    fprintf(to, "\nAlso (gneiss help options):\n");
+    for (int i = 0; (o = gn_command_option(c, i)); i++) {
+        if (gn_command_owns(c, o))
+            continue;
+        gn_str word = {0};
+        if (o->letter)
+            gn_str_fmt(&word, "-%c/", o->letter);
+        gn_str_fmt(&word, "--%s", o->name);
+        if (column + 1 + (int)word.len > 79) {
+            fputc('\n', to);
+            column = 0;
+        }
+        fprintf(to, "%s%s", column ? " " : "  ", gn_str_text(&word));
+        column += (column ? 1 : 2) + (int)word.len;
+        gn_str_release(&word);
+    }
+    fputc('\n', to);
+}
+
+static void print_option(FILE *to, const gn_option *o) {
+    gn_str word = {0};
+    spell(&word, o);
+    if (word.len > 26)
+        fprintf(to, "  %s\n%30s%s\n", gn_str_text(&word), "", o->help);
+    else
+        fprintf(to, "  %-26s  %s\n", gn_str_text(&word), o->help);
+    gn_str_release(&word);
+}
+
+void gn_help_command(FILE *to, const gn_command *c) {
+    const gn_option *o;
+    print_usage(to, c);
+    fprintf(to, "\n%s\n", c->about ? c->about : c->summary);
+    if (c->option && c->option[0].name)
+        fputc('\n', to);
+    for (int i = 0; (o = gn_command_option(c, i)); i++)
+        if (gn_command_owns(c, o))
+            print_option(to, o);
+    print_shared(to, c);
+}
+
+void gn_help_program(FILE *to) {
+    int n;
+    const gn_command *const *table = gn_command_table(&n);
+    fprintf(to, "usage: gneiss COMMAND [ARGUMENT...]\n"
+                "       gneiss              chat, on a terminal\n"
+                "       gneiss help TOPIC   a command, or: options, settings\n\n");
+    for (int i = 0; i < n; i++)
+        fprintf(to, "  %-12s%s\n", table[i]->name, table[i]->summary);
+    fprintf(to, "\n  --help, --version [--json]\n");
+}
+
+/* ---- completion --------------------------------------------------------- */
+
+/* Shell functions are made of these words: commands, and per command its flags,
+ * the choices of a flag, and what its first argument may be. */
+static void flags_of(FILE *to, const gn_command *c) {
+    const gn_option *o;
+    for (int i = 0; (o = gn_command_option(c, i)); i++) {
+        fprintf(to, "%s--%s", i ? " " : "", o->name);
+        if (o->type == GN_TYPE_FLAG && !o->argument && gn_setting_find(gn_slice_of(o->name)))
+            fprintf(to, " --no-%s", o->name);
+    }
+}
+
+static void words_of(FILE *to, const char *words) {
+    for (const char *p = words ? words : ""; *p; p++)
+        fputc(*p == '|' ? ' ' : *p, to);
+}
+
+static void bash(FILE *to, const gn_command *const *table, int n) {
+    fputs("# bash completion for gneiss: eval \"$(gneiss completion bash)\"\n"
+          "_gneiss() {\n"
+          "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=\n"
+          "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+          "        COMPREPLY=($(compgen -W \"",
+          to);
+    for (int i = 0; i < n; i++)
+        fprintf(to, "%s ", table[i]->name);
+    fputs("--help --version\" -- \"$cur\"))\n        return\n    fi\n"
+          "    case ${COMP_WORDS[1]}:$prev in\n",
+          to);
+    const gn_option *o;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; (o = gn_command_option(table[i], k)); k++)
+            if (o->type == GN_TYPE_CHOICE) {
+                fprintf(to, "    %s:--%s) words='", table[i]->name, o->name);
+                words_of(to, o->choice);
+                fputs("' ;;\n", to);
+            }
+    fputs("    esac\n    if [ -n \"$words\" ]; then\n"
+          "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n        return\n    fi\n"
+          "    case ${COMP_WORDS[1]} in\n",
+          to);
+    for (int i = 0; i < n; i++) {
+        fprintf(to, "    %s) words='", table[i]->name);
+        flags_of(to, table[i]);
+        fputs("'\n        [ \"$COMP_CWORD\" -eq 2 ] && words=\"$words ", to);
+        words_of(to, table[i]->words);
+        fputs("\" ;;\n", to);
+    }
+    fputs("    esac\n    COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+          "    [ \"${#COMPREPLY[@]}\" -eq 0 ] && COMPREPLY=($(compgen -f -- \"$cur\"))\n"
+          "}\ncomplete -o filenames -F _gneiss gneiss\n",
+          to);
+}
+
+/* In single quotes, for zsh's and fish's descriptions. */
+static void describe(FILE *to, const char *text, const char *also) {
+    for (const char *p = text; *p; p++)
+        if (strchr(also, *p))
+            fprintf(to, "\\%c", *p);
+        else if (*p == '\'')
+            fputs("'\\''", to);
+        else
+            fputc(*p, to);
+}
+
+static void zsh(FILE *to, const gn_command *const *table, int n) {
+    const gn_option *o;
+    fputs("#compdef gneiss\n_gneiss() {\n    local -a commands\n    commands=(\n", to);
+    for (int i = 0; i < n; i++) {
+        fprintf(to, "        '%s:", table[i]->name);
+        describe(to, table[i]->summary, ":");
+        fputs("'\n", to);
+    }
+    fputs("    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n"
+          "        return\n    fi\n    local name=$words[2]\n    shift words\n    (( CURRENT-- ))\n"
+          "    case $name in\n",
+          to);
+    for (int i = 0; i < n; i++) {
+        fprintf(to, "    %s) _arguments -s", table[i]->name);
+        for (int k = 0; (o = gn_command_option(table[i], k)); k++) {
+            fprintf(to, " \\\n        '--%s[", o->name);
+            describe(to, o->help, "[]:");
+            fputc(']', to);
+            if (o->type == GN_TYPE_CHOICE) {
+                fputs(":value:(", to);
+                words_of(to, o->choice);
+                fputc(')', to);
+            } else if (o->argument)
+                fputs(":value:_files", to);
+            fputc('\'', to);
+        }
+        if (table[i]->words) {
+            fputs(" \\\n        '1:what:(", to);
+            words_of(to, table[i]->words);
+            fputs(")'", to);
+        }
+        fputs(" '*:file:_files' ;;\n", to);
+    }
+    fputs("    esac\n}\ncompdef _gneiss gneiss\n", to);
+}
+
+static void fish(FILE *to, const gn_command *const *table, int n) {
+    const gn_option *o;
+    for (int i = 0; i < n; i++) {
+        fprintf(to, "complete -c gneiss -n __fish_use_subcommand -f -a %s -d '", table[i]->name);
+        describe(to, table[i]->summary, "");
+        fputs("'\n", to);
+    }
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; (o = gn_command_option(table[i], k)); k++) {
+            fprintf(to, "complete -c gneiss -n '__fish_seen_subcommand_from %s' -l %s",
+                    table[i]->name, o->name);
+            if (o->letter)
+                fprintf(to, " -s %c", o->letter);
+            if (o->type == GN_TYPE_CHOICE) {
+                fputs(" -x -a '", to);
+                words_of(to, o->choice);
+                fputs("'", to);
+            } else if (o->argument && o->argument[0] != '[')
+                fputs(" -r", to);
+            fputs(" -d '", to);
+            describe(to, o->help, "");
+            fputs("'\n", to);
+        }
+        if (table[i]->words) {
+            fprintf(to, "complete -c gneiss -n '__fish_seen_subcommand_from %s' -a '",
+                    table[i]->name);
+            words_of(to, table[i]->words);
+            fputs("'\n", to);
+        }
+    }
+}
+
+bool gn_help_completion(FILE *to, const char *shell, gn_error *e) {
+    int n;
+    const gn_command *const *table = gn_command_table(&n);
+    if (strcmp(shell, "bash") == 0)
+        bash(to, table, n);
+    else if (strcmp(shell, "zsh") == 0)
+        zsh(to, table, n);
+    else if (strcmp(shell, "fish") == 0)
+        fish(to, table, n);
+    else
+        return gn_fail(e, GN_INVALID, "completion: want bash, zsh or fish, not '%.40s'", shell);
+    return true;
+}

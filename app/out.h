@@ -1,0 +1,22 @@
+/* out.h - the product on stdout: JSON lines and text for people. */
+#ifndef GN_APP_OUT_H
+#define GN_APP_OUT_H
+
+#include "core/gneiss.h"
+
+/* [1,2,3] */
+void gn_out_ids(gn_str *out, const int32_t *id, size_t n);
+/* [[id,logprob],...] */
+void gn_out_top(gn_str *out, const gn_top *top, int n);
+/* "text":"…" of bytes that may be no UTF-8; then also ,"bytes":"<base64>". */
+void gn_out_text(gn_str *out, gn_slice bytes);
+/* ,"name":value for a number of seconds or the like. */
+void gn_out_number(gn_str *out, const char *name, double v);
+
+/* Write the line and a newline to stdout at once, and empty it. GN_IO when that
+ * fails (a full disk). */
+bool gn_out_line(gn_str *line, gn_error *e);
+/* Text for a person: on a terminal control characters are shown (^[), not sent. */
+bool gn_out_plain(gn_slice text, bool terminal, gn_error *e);
+
+#endif
