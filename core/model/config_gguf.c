@@ -14,14 +14,14 @@
 
 typedef struct architecture {
     const char *gguf, *name; /* general.architecture; as HF's model_type */
-    bool switched;           /* rope.scaling.finetuned says whether there is rope at all */
-    bool scaled, experts;    /* has multipliers, may have experts */
+    bool scaled;             /* has multipliers, and rope.scaling.finetuned: rope or none */
+    bool experts, hybrid;    /* may have experts, and mamba layers (which Bamba's are, too) */
 } architecture;
 
 static const architecture architectures[] = {
     {"granitehybrid", "granitemoehybrid", true, true, true},
-    {"granite", "granite", true, true, false},
-    {"granitemoe", "granitemoe", true, true, true},
+    {"granite", "granite", true, false, false},
+    {"granitemoe", "granitemoe", true, true, false},
     {"llama", "llama", false, false, false},
 };
 
@@ -203,7 +203,7 @@ static void read_attention(gn_keys *k, gn_config *c, const architecture *a) {
     if (gn_keys_int(k, "attention.value_length", c->head_dim, 1, GN_MAX_WIDTH) != c->head_dim)
         gn_keys_refuse(k, "attention.value_length", gn_keys_get(k, "attention.value_length"),
                        GN_UNSUPPORTED, "want as much as attention.key_length = %d", c->head_dim);
-    if (a->switched && !gn_keys_bool(k, "rope.scaling.finetuned", true))
+    if (a->scaled && !gn_keys_bool(k, "rope.scaling.finetuned", true))
         return;
     c->rotary = gn_keys_int(k, "rope.dimension_count", c->head_dim, 2, GN_MAX_WIDTH);
     if (c->rotary > c->head_dim || c->rotary % 2)
@@ -256,7 +256,7 @@ static void read_scales(gn_keys *k, gn_config *c, const architecture *a) {
     c->residual_multiplier = a->scaled ? scale(k, "residual_scale", 1) : 1;
     c->logits_scaling = a->scaled ? scale(k, "logit_scale", 1) : 1;
     c->attention_multiplier = a->scaled ? scale(k, "attention.scale", usual) : usual;
-    if (a->scaled && !gn_keys_get(k, "logit_scale"))
+    if (a->scaled && !a->hybrid && !gn_keys_get(k, "logit_scale"))
         gn_keys_warn(k, "%slogit_scale is missing: logits are not scaled", k->prefix);
 }
 
@@ -305,7 +305,10 @@ bool gn_config_from_gguf(gn_config *c, const gn_value *keys, gn_str *warnings, g
         read_attention(&k, c, a);
     else
         c->q_heads = c->kv_heads = 0;
-    if (has(c, GN_MAMBA))
+    if (has(c, GN_MAMBA) && !a->hybrid)
+        gn_keys_refuse(&k, "attention.head_count_kv", gn_keys_get(&k, "attention.head_count_kv"),
+                       GN_FORMAT, "want heads in every layer");
+    else if (has(c, GN_MAMBA))
         read_mamba(&k, c);
     read_experts(&k, c, a);
     read_scales(&k, c, a);
