@@ -116,6 +116,7 @@ static void gather_quants(const job *j, const gn_quants *to, const gn_quants *q)
             to->scale[at] = q->scale[from];
             to->sum[at] = q->sum[from];
             to->offset[at] = q->offset[from];
+            to->pair[at] = q->pair[from];
             to->half[2 * at] = q->half[2 * from];
             to->half[2 * at + 1] = q->half[2 * from + 1];
         }

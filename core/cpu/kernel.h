@@ -32,6 +32,7 @@ typedef struct gn_quants {
     float *sum;      /* scale times the sum of the codes */
     int32_t *offset; /* -128 times the sum of the codes */
     int32_t *half;   /* [blocks, stride, 2]: the same of each 16 codes */
+    int32_t *pair;   /* the sums of each 16 codes as two i16, the first below */
 } gn_quants;
 
 /* How many matrices side by side, and which rows of them, an f32 kernel takes. */

@@ -43,7 +43,7 @@ static size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 size_t gn_quants_bytes(int cols, int tokens) {
     const size_t n = (size_t)(cols / GN_QUANT) * (size_t)tokens;
-    return align(n * GN_QUANT) + 3 * align(n * 4) + align(n * 8);
+    return align(n * GN_QUANT) + 4 * align(n * 4) + align(n * 8);
 }
 
 gn_quants gn_quants_in(void *memory, int cols, int tokens) {
@@ -59,6 +59,8 @@ gn_quants gn_quants_in(void *memory, int cols, int tokens) {
     q.offset = (void *)at;
     at += align(n * 4);
     q.half = (void *)at;
+    at += align(n * 8);
+    q.pair = (void *)at;
     return q;
 }
 
@@ -70,7 +72,8 @@ gn_quants gn_quants_part(const gn_quants *q, int first, int count) {
                        .scale = q->scale + first,
                        .sum = q->sum + first,
                        .offset = q->offset + first,
-                       .half = q->half + 2 * (size_t)first};
+                       .half = q->half + 2 * (size_t)first,
+                       .pair = q->pair + first};
 }
 
 gn_quants gn_quants_blocks(const gn_quants *q, int first, int count) {
@@ -82,7 +85,8 @@ gn_quants gn_quants_blocks(const gn_quants *q, int first, int count) {
                        .scale = q->scale + at,
                        .sum = q->sum + at,
                        .offset = q->offset + at,
-                       .half = q->half + 2 * at};
+                       .half = q->half + 2 * at,
+                       .pair = q->pair + at};
 }
 
 typedef struct quantising {

@@ -48,9 +48,9 @@ size_t gn_panel_bytes(int format, int cols) {
     return blocks * (size_t)s.words * GN_PANEL * 4 + (halves + 63) / 64 * 64;
 }
 
-/* Two panels, a byte a code, and up to four vectors of scales a block. */
+/* Two panels, a byte a code, and up to five vectors of scales a block. */
 size_t gn_panel_scratch(int cols) {
-    return 2 * (size_t)(cols / GN_QUANT) * (GN_QUANT * GN_PANEL + 4 * 64);
+    return 2 * (size_t)(cols / GN_QUANT) * (GN_QUANT * GN_PANEL + 5 * 64);
 }
 
 void gn_panel_pack(void *panel, const void *data, int format, int cols, int rows) {

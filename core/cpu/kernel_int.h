@@ -1,0 +1,77 @@
+/* kernel_int.h - what the integer families of the instruction sets share. */
+#ifndef GN_CPU_KERNEL_INT_H
+#define GN_CPU_KERNEL_INT_H
+
+#include "core/cpu/kernel.h"
+
+#include "core/num/half.h"
+
+/* The formats that have panels. */
+#define GN_PANEL_FORMATS(each)                                                                     \
+    each(q8_0, GN_Q8_0) each(q4_0, GN_Q4_0) each(q4_1, GN_Q4_1) each(q5_0, GN_Q5_0)                \
+        each(q5_1, GN_Q5_1) each(q2_k, GN_Q2_K) each(q3_k, GN_Q3_K) each(q4_k, GN_Q4_K)            \
+            each(q5_k, GN_Q5_K) each(q6_k, GN_Q6_K) each(iq4_nl, GN_IQ4_NL)                        \
+                each(iq4_xs, GN_IQ4_XS)
+
+#define GN_PANEL_KERNEL(name, format)                                                              \
+    void gn_panels_##name##_avx2(float *, size_t, const void *, int, const gn_quants *, void *);   \
+    void gn_panels_##name##_avx512(float *, size_t, const void *, int, const gn_quants *, void *);
+GN_PANEL_FORMATS(GN_PANEL_KERNEL)
+
+/* Bytes of the words of one block of sixteen rows; blocks of 32 columns in a block. Constants
+ * when format is one. */
+static inline __attribute__((always_inline)) size_t gn_panel_step(const int format) {
+    static const uint8_t words[GN_FORMATS] = {
+        [GN_Q8_0] = 8,  [GN_Q4_0] = 4,  [GN_Q4_1] = 5,   [GN_Q5_0] = 5,
+        [GN_Q5_1] = 6,  [GN_Q2_K] = 21, [GN_Q3_K] = 27,  [GN_Q4_K] = 36,
+        [GN_Q5_K] = 44, [GN_Q6_K] = 52, [GN_IQ4_NL] = 4, [GN_IQ4_XS] = 34};
+    return (size_t)words[format] * 4 * GN_PANEL;
+}
+static inline __attribute__((always_inline)) int gn_panel_groups(const int format) {
+    return format == GN_Q2_K || format == GN_Q3_K || format == GN_Q4_K || format == GN_Q5_K ||
+                   format == GN_Q6_K || format == GN_IQ4_XS
+               ? 8
+               : 1;
+}
+
+/* gn_kernels.quantise: code = x / scale to the nearest, scale = max |x| / 127. Plain C without a
+ * branch, made into vectors for each instruction set. */
+static inline __attribute__((always_inline)) void gn_quantise_block(const gn_quants *q, size_t i,
+                                                                    const float *x) {
+    const float round = 12582912.0f; /* 1.5 2^23: adding it leaves no fraction */
+    uint32_t bits = 0; /* magnitudes are ordered as their bits are, and NaN comes last */
+    for (int k = 0; k < GN_QUANT; k++) {
+        const uint32_t magnitude = gn_f32_bits(x[k]) & 0x7fffffffu;
+        bits = magnitude > bits ? magnitude : bits;
+    }
+    const float most = gn_f32_from_bits(bits);
+    const float inverse = most > 1e-35f ? 127.0f / most : 0.0f;
+    int32_t code[GN_QUANT], sum[2] = {0, 0};
+    for (int k = 0; k < GN_QUANT; k++) {
+        const float v = x[k] * inverse + round;
+        memcpy(&code[k], &v, 4);
+        code[k] -= 0x4b400000;
+    }
+    for (int k = 0; k < GN_QUANT; k++)
+        q->code[i * GN_QUANT + (size_t)k] = (int8_t)code[k];
+    for (int k = 0; k < GN_QUANT / 2; k++) {
+        sum[0] += code[k];
+        sum[1] += code[k + GN_QUANT / 2];
+    }
+    q->scale[i] = most / 127.0f;
+    q->sum[i] = q->scale[i] * (float)(sum[0] + sum[1]);
+    q->offset[i] = -128 * (sum[0] + sum[1]);
+    q->half[2 * i] = -128 * sum[0];
+    q->half[2 * i + 1] = -128 * sum[1];
+    q->pair[i] = (int32_t)((uint32_t)sum[1] << 16 | ((uint32_t)sum[0] & 0xffffu));
+}
+
+static inline __attribute__((always_inline)) void gn_quantise_rows(const gn_quants *q, gn_mat x,
+                                                                   int first, int count) {
+    for (int t = first; t < first + count; t++)
+        for (int b = 0; b < q->blocks; b++)
+            gn_quantise_block(q, (size_t)b * (size_t)q->stride + (size_t)t,
+                              gn_row(x, t) + b * GN_QUANT);
+}
+
+#endif
