@@ -1,0 +1,21 @@
+/* interrupt.c - see interrupt.h. */
+#include "app/interrupt.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+static volatile sig_atomic_t caught;
+
+static void remember(int sig) {
+    caught = 1;
+    signal(sig, SIG_DFL);
+}
+
+void gn_interrupt_catch(void) {
+    struct sigaction s = {.sa_handler = remember, .sa_flags = SA_RESTART};
+    caught = 0;
+    sigaction(SIGINT, &s, NULL);
+    sigaction(SIGTERM, &s, NULL);
+}
+
+bool gn_interrupted(void) { return caught != 0; }
