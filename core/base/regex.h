@@ -27,10 +27,15 @@ void gn_regex_free(gn_regex *r);
 int gn_regex_groups(const gn_regex *r); /* without group 0 */
 
 /* The first match at or after byte `from`. Fills span[0..n) (group 0 is the
- * whole match). *found tells; false only when e is set. text is valid UTF-8.
+ * whole match). *found tells; false only when e is set. text is valid UTF-8 (looked
+ * at when `from` is 0) and `from` stands between characters.
  * Not safe for two threads on one gn_regex. */
 bool gn_regex_find(gn_regex *r, gn_slice text, size_t from, gn_span *span, int n, bool *found,
                    gn_error *e);
+
+/* The match after the one in span[0], as Python's finditer and findall go on: an
+ * empty one is not found twice, yet a longer one may begin where it stood. */
+bool gn_regex_next(gn_regex *r, gn_slice text, gn_span *span, int n, bool *found, gn_error *e);
 
 /* Python's re.sub(pattern, replacement, text, count): \1 \g<1> \g<name> \n \\ in
  * the replacement; count 0 is all. Appends to out. */
