@@ -46,5 +46,20 @@ GN_UNPACK(q5_k);
 GN_UNPACK(q6_k);
 GN_UNPACK(iq4_nl);
 GN_UNPACK(iq4_xs);
+GN_PACK(f32);
+GN_PACK(f16);
+GN_PACK(bf16);
+GN_PACK(q8_0);
+GN_PACK(q4_0);
+GN_PACK(q4_1);
+GN_PACK(q5_0);
+GN_PACK(q5_1);
+GN_PACK(q2_k);
+GN_PACK(q3_k);
+GN_PACK(q4_k);
+GN_PACK(q5_k);
+GN_PACK(q6_k);
+GN_PACK(iq4_nl);
+GN_PACK(iq4_xs);
 
 #endif

@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #define ROW(lower, type, elements, size)                                                           \
-    { #lower, type, elements, size, gn_##lower##_unpack, NULL }
+    { #lower, type, elements, size, gn_##lower##_unpack, gn_##lower##_pack }
 
 static const gn_format_info format[GN_FORMATS] = {
     [GN_F32] = ROW(f32, 0, 1, 4),

@@ -9,7 +9,7 @@
  *
  * value = (d scale) q - dmin minimum
  */
-#include "core/num/block.h"
+#include "core/num/fit.h"
 
 enum { BYTES = 84 };
 
@@ -23,6 +23,27 @@ GN_UNPACK(q2_k) {
             const float scale = d * (float)(p[s] & 15), min = dmin * (float)(p[s] >> 4);
             for (int l = 0; l < 16; l++)
                 out[16 * s + l] = scale * (float)(q[l] >> shift & 3) - min;
+        }
+    }
+}
+
+GN_PACK(q2_k) {
+    uint8_t *p = packed;
+    for (size_t b = 0; b < n / GN_SUPER; b++, p += BYTES, in += GN_SUPER) {
+        gn_lined f;
+        gn_fit_lined(in, 16, 3, 15, &f);
+        memset(p, 0, BYTES);
+        gn_put_half(p + 80, f.d);
+        gn_put_half(p + 82, f.dmin);
+        for (int s = 0; s < 16; s++) {
+            uint8_t *q = p + 16 + 32 * (s / 8) + 16 * (s % 2);
+            const float scale = f.d * (float)f.scale[s], min = f.dmin * (float)f.min[s];
+            const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
+            p[s] = (uint8_t)(f.scale[s] | f.min[s] << 4);
+            for (int l = 0; l < 16; l++) {
+                const int code = gn_nearest((in[16 * s + l] + min) * inverse, 0, 3);
+                q[l] = (uint8_t)(q[l] | code << (2 * (s / 2 % 4)));
+            }
         }
     }
 }

@@ -14,7 +14,7 @@
  *
  * value = (d scale) q - dmin minimum; d and dmin are f16.
  */
-#include "core/num/block.h"
+#include "core/num/fit.h"
 
 static int scale_of(const uint8_t *s, int g) {
     return g < 4 ? s[g] & 63 : (s[g + 4] & 15) | (s[g - 4] >> 6) << 4;
@@ -48,5 +48,54 @@ GN_UNPACK(q5_k) {
                 out[32 * g + l] =
                     scale * (float)((q[l] >> (4 * (g % 2)) & 15) + (qh[l] >> g & 1) * 16) - min;
         }
+    }
+}
+
+static void put_scales(uint8_t *s, const gn_lined *f) {
+    memset(s, 0, 12);
+    for (int k = 0; k < 4; k++) {
+        s[k] = (uint8_t)(f->scale[k] | (f->scale[k + 4] >> 4) << 6);
+        s[k + 4] = (uint8_t)(f->min[k] | (f->min[k + 4] >> 4) << 6);
+        s[k + 8] = (uint8_t)((f->scale[k + 4] & 15) | (f->min[k + 4] & 15) << 4);
+    }
+}
+
+/* Codes of group g: four bits into qs, the fifth into qh, if there is one. */
+static void put_codes(const float *x, const gn_lined *f, int g, int top, uint8_t *qs, uint8_t *qh) {
+    const float scale = f->d * (float)f->scale[g], min = f->dmin * (float)f->min[g];
+    const float inverse = scale != 0.0f ? 1.0f / scale : 0.0f;
+    for (int l = 0; l < 32; l++) {
+        const int code = gn_nearest((x[l] + min) * inverse, 0, (float)top);
+        qs[l] = (uint8_t)(qs[l] | (code & 15) << (4 * (g % 2)));
+        if (qh)
+            qh[l] = (uint8_t)(qh[l] | (code >> 4) << g);
+    }
+}
+
+GN_PACK(q4_k) {
+    uint8_t *p = packed;
+    for (size_t b = 0; b < n / GN_SUPER; b++, p += 144, in += GN_SUPER) {
+        gn_lined f;
+        gn_fit_lined(in, 32, 15, 63, &f);
+        gn_put_half(p, f.d);
+        gn_put_half(p + 2, f.dmin);
+        put_scales(p + 4, &f);
+        memset(p + 16, 0, 128);
+        for (int g = 0; g < 8; g++)
+            put_codes(in + 32 * g, &f, g, 15, p + 16 + 32 * (g / 2), NULL);
+    }
+}
+
+GN_PACK(q5_k) {
+    uint8_t *p = packed;
+    for (size_t b = 0; b < n / GN_SUPER; b++, p += 176, in += GN_SUPER) {
+        gn_lined f;
+        gn_fit_lined(in, 32, 31, 63, &f);
+        gn_put_half(p, f.d);
+        gn_put_half(p + 2, f.dmin);
+        put_scales(p + 4, &f);
+        memset(p + 16, 0, 32 + 128);
+        for (int g = 0; g < 8; g++)
+            put_codes(in + 32 * g, &f, g, 31, p + 48 + 32 * (g / 2), p + 16);
     }
 }
