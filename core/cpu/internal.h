@@ -19,6 +19,7 @@ typedef struct gn_cpu {
     int threads;
     bool exact, mapped;
     gn_isa isa; /* avx512: F, BW, DQ, VL and VNNI; fewer of them is avx2 */
+    const struct gn_formulas *formula; /* of this isa: formula.h */
     gn_step_kind kind; /* of the step under way */
     struct gn_placed *placed; /* place.c: memory of placed weights, freed by gn_cpu_unplace() */
     void *scratch[256];       /* by thread, grown on demand by gn_cpu_scratch() */
@@ -38,6 +39,9 @@ static inline const float *gn_f32(const gn_weight *w) { return w->data; }
  * of memory here ends the program with a message: sizes are bounded by the plan's. */
 void *gn_cpu_scratch(gn_cpu *c, int thread, size_t bytes);
 void *gn_cpu_shared(gn_cpu *c, size_t bytes);
+
+/* cpu.c: gn_ops.copy, on all threads where it is long. */
+void gn_cpu_copy(gn_device *d, void *to, const void *from, size_t bytes);
 
 /* cpu.c's table takes these from the other files. */
 bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e);  /* place.c */
