@@ -81,7 +81,11 @@ static gn_value *memory(tree *t, const gn_engine *g) {
             break;
         const int64_t tokens = at[i] < g->context ? at[i] : g->context;
         snprintf(key, sizeof key, "%" PRId64, tokens);
-        put_int(t, peak, key, (int64_t)(weights + plan + gn_engine_state_bytes(g, tokens)));
+        const gn_slice kept = gn_arena_copy(t->a, gn_slice_of(key));
+        t->ok = t->ok && kept.data;
+        if (t->ok)
+            put_int(t, peak, kept.data,
+                    (int64_t)(weights + plan + gn_engine_state_bytes(g, tokens)));
     }
     put(t, map, "peak_at_context", peak);
     put_int(t, map, "step", (int64_t)plan);
