@@ -261,6 +261,10 @@ static void begun_again(toy *m) {
     CHECK(s->tokens == 1);
     toy_step(m, &(gn_feed){s, s, A + 1, NA - 1}, 1, out);
     CHECK_SAME(out, whole(m, A, NA), (size_t)m->config.vocab);
+
+    s->tokens = 0; /* empty again, whatever its memory holds */
+    toy_step(m, &(gn_feed){s, s, A, NA}, 1, out);
+    CHECK_SAME(out, whole(m, A, NA), (size_t)m->config.vocab);
     gn_state_free(s);
 }
 TEST(a_feed_from_nothing_begins_its_state_anew) { each_model(begun_again); }
@@ -298,18 +302,72 @@ static void grown(toy *m) {
 }
 TEST(a_state_may_grow) { each_model(grown); }
 
-TEST(any_number_of_threads_gives_the_same_bits) {
-    for (int i = 0; i < MODELS; i++) {
+/* Attention sums a long cache tile by tile, and several threads may share one token's tiles. */
+static void long_text(const char *name) {
+    enum { LONG = 700 };
+    char path[256];
+    toy m;
+    int32_t text[LONG];
+    static const int step[] = {160, 13, 1};
+    float out[3][V_MOST];
+    snprintf(path, sizeof path, "tests/oracle/models/%s", name);
+    if (!open_model(&m, path))
+        return;
+    for (int i = 0; i < LONG; i++)
+        text[i] = (i * i + 7 * i) % m.config.vocab;
+    for (int i = 0; i < 3; i++) {
+        gn_state *s = toy_state(&m, LONG);
+        for (int at = 0; at < LONG; at += step[i])
+            toy_step(&m, &(gn_feed){s, s, text + at, LONG - at < step[i] ? LONG - at : step[i]}, 1,
+                     out[i]);
+        gn_state_free(s);
+    }
+    CHECK_SAME(out[1], out[0], (size_t)m.config.vocab);
+    CHECK_SAME(out[2], out[0], (size_t)m.config.vocab);
+    toy_close(&m);
+}
+TEST(a_long_text_may_be_read_in_steps_of_any_length) {
+    long_text("granite");
+    long_text("hybrid_rope");
+}
+
+/* Exact numerics are one arithmetic, however the work is spread and wherever weights lie. */
+static void same_bits(gn_cpu_options o) {
+    static const char *const file[] = {"", "/model.gguf", "-q8_0/model.gguf"};
+    o.exact = true;
+    for (int i = 0; i < MODELS * 3; i++) {
         char path[256];
         toy m, n;
         gn_error e = {0};
-        snprintf(path, sizeof path, "tests/oracle/models/%s", models[i]);
-        if (!open_model(&m, path))
+        struct stat st;
+        snprintf(path, sizeof path, "tests/oracle/models/%s%s", models[i / 3], file[i % 3]);
+        if (stat(path, &st) || !open_model(&m, path))
             continue;
-        if (CHECK(toy_open(&n, path, &(gn_cpu_options){.threads = 1, .exact = true}, &e)))
-            CHECK_SAME(whole(&m, A, NA), whole(&n, A, NA), (size_t)m.config.vocab);
+        if (CHECK(toy_open(&n, path, &o, &e)))
+            CHECK_SAME(whole(&n, A, NA), whole(&m, A, NA), (size_t)m.config.vocab);
         toy_close(&n);
         toy_close(&m);
+    }
+}
+TEST(any_number_of_threads_gives_the_same_bits) { same_bits((gn_cpu_options){.threads = 1}); }
+TEST(weights_left_in_the_file_give_the_same_bits) {
+    same_bits((gn_cpu_options){.threads = 2, .mapped = true});
+}
+
+TEST(every_instruction_set_answers_alike_within_tolerance) {
+    static const char *const isa[] = {"plain", "avx2", "avx512"};
+    for (int i = 0; i < MODELS * 3; i++) {
+        char path[256];
+        toy m, n;
+        gn_error e = {0};
+        snprintf(path, sizeof path, "tests/oracle/models/%s", models[i / 3]);
+        const gn_cpu_options o = {.threads = 2, .exact = true, .isa = isa[i % 3]};
+        if (toy_open(&n, path, &o, &e) && open_model(&m, path)) {
+            CHECK_NEAR(whole(&n, A, NA), whole(&m, A, NA), (size_t)m.config.vocab, 1e-4f);
+            toy_close(&m);
+        } else
+            CHECK(i % 3 > 0 && strstr(e.message, isa[i % 3])); /* this processor lacks it */
+        toy_close(&n);
     }
 }
 
