@@ -183,26 +183,33 @@ static bool take_value(reader *r, gn_value *v, gn_error *e) {
     return type == ARRAY ? take_array(r, v, e) : take_scalar(r, type, v, e);
 }
 
-static gn_value *take_keys(reader *r, uint64_t count, gn_error *e) {
+/* One key; its type and value as they stand in *raw. */
+static bool take_key(reader *r, gn_value *keys, gn_slice *raw, gn_error *e) {
+    gn_slice key = {0};
+    if (!take_name(r, &key, "a key", e))
+        return false;
+    const size_t begin = r->at;
+    gn_value *v = gn_value_null(r->arena);
+    bool ok = v || gn_fail(e, GN_NO_MEMORY, "out of memory");
+    if (ok && gn_value_get(keys, key))
+        ok = gn_fail(e, GN_FORMAT, "the key is there twice");
+    ok = ok && take_value(r, v, e) &&
+         (gn_value_set(r->arena, keys, key, v) || gn_fail(e, GN_NO_MEMORY, "out of memory"));
+    *raw = (gn_slice){(const char *)r->file.data + begin, r->at - begin};
+    return ok || gn_context(e, "key '%.*s'", gn_shown(key), key.data);
+}
+
+static gn_value *take_keys(reader *r, uint64_t count, const gn_slice **raw, gn_error *e) {
     gn_value *keys = gn_value_map(r->arena);
-    for (uint64_t i = 0; keys && i < count; i++) {
-        gn_slice key;
-        if (!take_name(r, &key, "a key", e))
-            return NULL;
-        gn_value *v = gn_value_null(r->arena);
-        if (gn_value_get(keys, key))
-            gn_fail(e, GN_FORMAT, "the key is there twice");
-        else if (v && take_value(r, v, e)) {
-            if (!gn_value_set(r->arena, keys, key, v))
-                keys = NULL;
-            continue;
-        } else if (!v)
-            gn_fail(e, GN_NO_MEMORY, "out of memory");
-        gn_context(e, "key '%.*s'", gn_shown(key), key.data);
+    gn_slice *slice = gn_arena_alloc(r->arena, (size_t)count * sizeof *slice);
+    if (!keys || !slice) {
+        gn_fail(e, GN_NO_MEMORY, "out of memory");
         return NULL;
     }
-    if (!keys)
-        gn_fail(e, GN_NO_MEMORY, "out of memory");
+    for (uint64_t i = 0; i < count; i++)
+        if (!take_key(r, keys, &slice[i], e))
+            return NULL;
+    *raw = slice;
     return keys;
 }
 
@@ -329,7 +336,8 @@ static const gn_value *read_part(gn_tensors *t, gn_error *e) {
     int64_t alignment;
     if (!take_start(&r, &tensors, &keys, e))
         return NULL;
-    gn_value *map = take_keys(&r, keys, e);
+    const gn_slice *raw = NULL;
+    gn_value *map = take_keys(&r, keys, &raw, e);
     if (!map || !integer(map, "general.alignment", ALIGNMENT, &alignment, e))
         return NULL;
     if (alignment < 8 || alignment > UINT32_MAX || (alignment & (alignment - 1))) {
@@ -337,8 +345,10 @@ static const gn_value *read_part(gn_tensors *t, gn_error *e) {
                 alignment);
         return NULL;
     }
-    if (!t->keys)
+    if (!t->keys) {
         t->keys = map;
+        t->raw_key = raw;
+    }
     return take_tensors(t, &r, tensors, (uint64_t)alignment, e) ? map : NULL;
 }
 

@@ -25,8 +25,9 @@ struct gn_tensors {
     gn_part *part;
     size_t parts, part_capacity;
     gn_map by_name;
-    gn_arena arena; /* names, keys */
-    gn_value *keys; /* GGUF's */
+    gn_arena arena;          /* names, keys */
+    gn_value *keys;          /* GGUF's */
+    const gn_slice *raw_key; /* of each, its type and value as they stand in the file */
 };
 
 /* Map one more part. An empty file fails. The last part is t->part[t->parts - 1]. */

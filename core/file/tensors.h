@@ -33,7 +33,7 @@ void gn_tensors_close(gn_tensors *t); /* NULL is fine */
 
 gn_container gn_tensors_container(const gn_tensors *t);
 int gn_tensors_count(const gn_tensors *t);
-const gn_tensor *gn_tensors_at(const gn_tensors *t, int i); /* in file order */
+const gn_tensor *gn_tensors_at(const gn_tensors *t, int i);           /* in file order */
 const gn_tensor *gn_tensors_find(const gn_tensors *t, gn_slice name); /* NULL: none */
 /* A GGUF's key-value section as a map (arrays as lists); NULL for safetensors. */
 const gn_value *gn_tensors_keys(const gn_tensors *t);

@@ -23,7 +23,7 @@ static const char *in_folder(const char *name) {
     return path[next];
 }
 
-static void put(const char *name, const void *data, size_t size) {
+static inline void put(const char *name, const void *data, size_t size) {
     FILE *f = fopen(in_folder(name), "wb");
     if (!f || (size && fwrite(data, 1, size, f) != size) || fclose(f)) {
         printf("cannot write %s\n", name);
