@@ -175,6 +175,8 @@ def main():
     options = parser.parse_args()
     edits = [e for e in EDITS
              if not options.word or any(w in e[0] or w in e[1] for w in options.word)]
+    if not edits:
+        sys.exit("no edit holds that word")
     tests = sorted({t for e in edits for t in e[3].split()})
 
     with tempfile.TemporaryDirectory(prefix="gneiss-mutate-") as folder:
