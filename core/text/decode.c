@@ -22,18 +22,21 @@ static bool add(texts *t, gn_slice text) {
 
 /* The bytes of a piece in the alphabet; the piece itself if a character is none of it. */
 static void unmap(gn_slice piece, gn_str *out) {
-    const size_t before = out->len;
-    for (size_t i = 0; i < piece.len;) {
-        int32_t cp;
-        i += gn_utf8_next(piece, i, &cp);
+    char *room = gn_str_room(out, piece.len);
+    size_t n = 0;
+    for (size_t i = 0; room && i < piece.len;) {
+        int32_t cp = (uint8_t)piece.data[i];
+        i += cp < 0x80 ? 1 : gn_utf8_next(piece, i, &cp);
         const int byte = gn_alphabet_byte(cp);
         if (byte < 0) {
-            gn_str_cut(out, before);
             gn_str_add(out, piece);
             return;
         }
-        gn_str_putc(out, (char)byte);
+        room[n++] = (char)byte;
     }
+    out->len += n;
+    if (room)
+        room[n] = '\0';
 }
 
 static int hex_digit(char c) {
@@ -161,6 +164,10 @@ bool gn_decoder_run(const gn_decoder *d, const gn_slice *piece, size_t n, gn_str
 bool gn_decoder_piece(const gn_decoder *d, gn_slice piece, gn_str *out, gn_error *e) {
     gn_str text = {0};
     bool ok = true, whole = true; /* whole: characters, for a pattern to read */
+    if (d->bytes) {
+        unmap(piece, out);
+        return gn_str_ok(out, e);
+    }
     gn_str_add(&text, piece);
     for (int k = 0; ok && whole && k < d->count; k++) {
         const gn_decode_step *step = &d->step[k];
