@@ -49,9 +49,9 @@ typedef struct gn_kernels {
     /* Rows [first, first + count) of x into tokens of the same number of q. NULL: no integers. */
     void (*quantise)(const gn_quants *q, gn_mat x, int first, int count);
     /* y[t * stride + r] for the GN_PANEL rows of each of `panels` panels that lie one after
-     * another, r going on from panel to panel; every token of x. scratch: gn_panel_scratch(). */
+     * another, r going on from panel to panel; every token of x. */
     void (*panels[GN_FORMATS])(float *y, size_t stride, const void *panel, int panels,
-                               const gn_quants *x, void *scratch);
+                               const gn_quants *x);
 } gn_kernels;
 
 extern const gn_kernels gn_kernels_plain, gn_kernels_avx2, gn_kernels_avx512;
@@ -89,9 +89,8 @@ void gn_cpu_blas_alone(const gn_cpu *c);
 void gn_product_part(gn_cpu *c, int thread, float *y, size_t stride, const gn_weight *w, int i,
                      int first, int count, const gn_input *in);
 
-/* Bytes of a panel of a format with cols columns, and of what its kernel needs to unpack some. */
+/* Bytes of a panel of a format with cols columns. */
 size_t gn_panel_bytes(int format, int cols);
-size_t gn_panel_scratch(int cols);
 /* GN_PANEL rows of a weight's blocks, rows from `rows` on as zeros, to a panel; and row r back. */
 void gn_panel_pack(void *panel, const void *data, int format, int cols, int rows);
 void gn_panel_row(void *row, const void *panel, int format, int cols, int r);

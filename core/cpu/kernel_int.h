@@ -14,24 +14,38 @@
                 each(iq4_xs, GN_IQ4_XS)
 
 #define GN_PANEL_KERNEL(name, format)                                                              \
-    void gn_panels_##name##_avx2(float *, size_t, const void *, int, const gn_quants *, void *);   \
-    void gn_panels_##name##_avx512(float *, size_t, const void *, int, const gn_quants *, void *);
+    void gn_panels_##name##_avx2(float *, size_t, const void *, int, const gn_quants *);           \
+    void gn_panels_##name##_avx512(float *, size_t, const void *, int, const gn_quants *);
 GN_PANEL_FORMATS(GN_PANEL_KERNEL)
 
-/* Bytes of the words of one block of sixteen rows; blocks of 32 columns in a block. Constants
- * when format is one. */
-static inline __attribute__((always_inline)) size_t gn_panel_step(const int format) {
+/* Vectors of words in a block of sixteen rows; whether the block has two odd bytes a row; groups
+ * of 32 columns in it. Constants when format is one. */
+static inline __attribute__((always_inline)) int gn_panel_words(const int format) {
     static const uint8_t words[GN_FORMATS] = {
         [GN_Q8_0] = 8,  [GN_Q4_0] = 4,  [GN_Q4_1] = 5,   [GN_Q5_0] = 5,
         [GN_Q5_1] = 6,  [GN_Q2_K] = 21, [GN_Q3_K] = 27,  [GN_Q4_K] = 36,
         [GN_Q5_K] = 44, [GN_Q6_K] = 52, [GN_IQ4_NL] = 4, [GN_IQ4_XS] = 34};
-    return (size_t)words[format] * 4 * GN_PANEL;
+    return words[format];
+}
+static inline __attribute__((always_inline)) bool gn_panel_odd(const int format) {
+    return format == GN_Q8_0 || format == GN_Q4_0 || format == GN_Q5_0 || format == GN_IQ4_NL ||
+           format == GN_Q3_K || format == GN_Q6_K;
 }
 static inline __attribute__((always_inline)) int gn_panel_groups(const int format) {
     return format == GN_Q2_K || format == GN_Q3_K || format == GN_Q4_K || format == GN_Q5_K ||
                    format == GN_Q6_K || format == GN_IQ4_XS
                ? 8
                : 1;
+}
+
+/* Where in a panel the words of block b begin, and its halves. Two blocks share a line of halves. */
+static inline __attribute__((always_inline)) size_t gn_panel_word(size_t b, const int format) {
+    const size_t step = (size_t)gn_panel_words(format) * 64;
+    return b * step + (gn_panel_odd(format) ? (b / 2 + 1) * 64 : 0);
+}
+static inline __attribute__((always_inline)) size_t gn_panel_half(size_t b, const int format) {
+    const size_t step = (size_t)gn_panel_words(format) * 64;
+    return b / 2 * (2 * step + 64) + b % 2 * 32;
 }
 
 /* gn_kernels.quantise: code = x / scale to the nearest, scale = max |x| / 127. Plain C without a

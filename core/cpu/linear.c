@@ -185,29 +185,28 @@ static void panel_product(gn_cpu *c, int thread, float *y, size_t stride, const 
     const bool packed = w->layout == GN_LAYOUT_PANELS;
     const size_t row_bytes = gn_row_bytes(w->format, w->cols);
     const size_t panel = gn_panel_bytes(w->format, w->cols);
-    const size_t work = align(gn_panel_scratch(w->cols));
-    const size_t tail = align((size_t)q->tokens * GN_PANEL * sizeof(float));
-    uint8_t *scratch = gn_cpu_scratch(c, thread, work + tail + panel);
-    float *aside = (float *)(void *)(scratch + work);
-    void (*kernel)(float *, size_t, const void *, int, const gn_quants *, void *) =
+    const size_t aside_bytes = align((size_t)q->tokens * GN_PANEL * sizeof(float));
+    float *aside = gn_cpu_scratch(c, thread, aside_bytes + panel);
+    uint8_t *repacked = (uint8_t *)aside + aside_bytes;
+    void (*kernel)(float *, size_t, const void *, int, const gn_quants *) =
         gn_kernels_of(c)->panels[w->format];
 
     const int full = count / GN_PANEL;
     if (packed && full)
-        kernel(y, stride, from, full, q, scratch);
+        kernel(y, stride, from, full, q);
     for (int p = packed ? full : 0; p * GN_PANEL < count; p++) {
         const int rows = count - p * GN_PANEL < GN_PANEL ? count - p * GN_PANEL : GN_PANEL;
         const void *at = from + (size_t)p * panel;
         if (!packed) {
-            at = scratch + work + tail;
-            gn_panel_pack(scratch + work + tail, from + (size_t)(p * GN_PANEL) * row_bytes,
-                          w->format, w->cols, rows);
+            at = repacked;
+            gn_panel_pack(repacked, from + (size_t)(p * GN_PANEL) * row_bytes, w->format, w->cols,
+                          rows);
         }
         if (rows == GN_PANEL) {
-            kernel(y + p * GN_PANEL, stride, at, 1, q, scratch);
+            kernel(y + p * GN_PANEL, stride, at, 1, q);
             continue;
         }
-        kernel(aside, GN_PANEL, at, 1, q, scratch);
+        kernel(aside, GN_PANEL, at, 1, q);
         for (int t = 0; t < q->tokens; t++)
             memcpy(y + (size_t)t * stride + p * GN_PANEL, aside + (size_t)t * GN_PANEL,
                    (size_t)rows * sizeof(float));

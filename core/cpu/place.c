@@ -2,15 +2,16 @@
  *
  * Quantised weights become panels: the 4-byte words of the blocks of sixteen
  * rows laid side by side, word by word, so that lane r of a vector holds row r.
- * A format whose block has two bytes more (a scale, in front or at the end)
- * keeps those of the sixteen rows apart, behind the words. A panel has the size
- * of the rows it came from, and every row can be read back from it.
+ * Where a block has two odd bytes more (a scale, in front or at the end), those
+ * of the sixteen rows and of two blocks share a line before the blocks' words.
+ * A panel has the size of the rows it came from, is read from its begin to its
+ * end, and every row can be found in it again.
  *
  * Memory comes from the system in large, aligned pieces that may use huge
  * pages: reading weights is what decoding does, and 4 KiB pages cost a sixth
  * of the bandwidth.
  */
-#include "core/cpu/kernel.h"
+#include "core/cpu/kernel_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,16 +26,16 @@ typedef struct gn_placed {
     uint8_t *map;
 } arena;
 
-/* Bytes of a block that are not words: none, the first two or the last two. */
+/* Where a row's block keeps its words and its two odd bytes (-1: it has none). */
 typedef struct shape {
     int bytes, words, half, first_word;
 } shape;
 
 static shape shape_of(int format) {
     const int bytes = gn_format_of(format)->bytes;
-    const bool odd = bytes % 4 != 0, last = format == GN_Q6_K || format == GN_Q3_K;
+    const bool odd = gn_panel_odd(format), last = format == GN_Q6_K || format == GN_Q3_K;
     return (shape){.bytes = bytes,
-                   .words = bytes / 4,
+                   .words = gn_panel_words(format),
                    .half = !odd   ? -1
                            : last ? bytes - 2
                                   : 0,
@@ -42,50 +43,43 @@ static shape shape_of(int format) {
 }
 
 size_t gn_panel_bytes(int format, int cols) {
-    const shape s = shape_of(format);
     const size_t blocks = (size_t)(cols / gn_format_of(format)->block);
-    const size_t halves = s.half < 0 ? 0 : blocks * GN_PANEL * 2;
-    return blocks * (size_t)s.words * GN_PANEL * 4 + (halves + 63) / 64 * 64;
-}
-
-/* Two panels, a byte a code, and up to five vectors of scales a block. */
-size_t gn_panel_scratch(int cols) {
-    return 2 * (size_t)(cols / GN_QUANT) * (GN_QUANT * GN_PANEL + 5 * 64);
+    const size_t halves = gn_panel_odd(format) ? (blocks + 1) / 2 * 64 : 0;
+    return blocks * (size_t)gn_panel_words(format) * 64 + halves;
 }
 
 void gn_panel_pack(void *panel, const void *data, int format, int cols, int rows) {
     const shape s = shape_of(format);
     const size_t blocks = (size_t)(cols / gn_format_of(format)->block);
-    const size_t row_bytes = blocks * (size_t)s.bytes, words = (size_t)s.words;
-    uint8_t *halves = (uint8_t *)panel + blocks * words * GN_PANEL * 4;
+    const size_t row_bytes = blocks * (size_t)s.bytes;
 
     if (rows < GN_PANEL)
         memset(panel, 0, gn_panel_bytes(format, cols));
-    for (size_t b = 0; b < blocks; b++)
+    for (size_t b = 0; b < blocks; b++) {
+        uint8_t *word = (uint8_t *)panel + gn_panel_word(b, format);
+        uint8_t *half = (uint8_t *)panel + gn_panel_half(b, format);
         for (int r = 0; r < rows; r++) {
             const uint8_t *from =
                 (const uint8_t *)data + (size_t)r * row_bytes + b * (size_t)s.bytes;
-            uint8_t *to = (uint8_t *)panel + (b * words * GN_PANEL + (size_t)r) * 4;
             if (s.half >= 0)
-                memcpy(halves + (b * GN_PANEL + (size_t)r) * 2, from + s.half, 2);
-            from += s.first_word;
-            for (size_t i = 0; i < words; i++)
-                memcpy(to + i * GN_PANEL * 4, from + i * 4, 4);
+                memcpy(half + 2 * r, from + s.half, 2);
+            for (int i = 0; i < s.words; i++)
+                memcpy(word + 64 * i + 4 * r, from + s.first_word + 4 * i, 4);
         }
+    }
 }
 
 void gn_panel_row(void *row, const void *panel, int format, int cols, int r) {
     const shape s = shape_of(format);
-    const size_t blocks = (size_t)(cols / gn_format_of(format)->block), words = (size_t)s.words;
-    const uint8_t *halves = (const uint8_t *)panel + blocks * words * GN_PANEL * 4;
+    const size_t blocks = (size_t)(cols / gn_format_of(format)->block);
     uint8_t *to = row;
 
     for (size_t b = 0; b < blocks; b++, to += s.bytes) {
-        const uint8_t *from = (const uint8_t *)panel + (b * words * GN_PANEL + (size_t)r) * 4;
+        const uint8_t *word = (const uint8_t *)panel + gn_panel_word(b, format);
         if (s.half >= 0)
-            memcpy(to + s.half, halves + (b * GN_PANEL + (size_t)r) * 2, 2);
-        for (size_t i = 0; i < words; i++)
-            memcpy(to + s.first_word + i * 4, from + i * GN_PANEL * 4, 4);
+            memcpy(to + s.half, (const uint8_t *)panel + gn_panel_half(b, format) + 2 * r, 2);
+        for (int i = 0; i < s.words; i++)
+            memcpy(to + s.first_word + 4 * i, word + 64 * i + 4 * r, 4);
     }
 }
 
