@@ -140,6 +140,8 @@ static const struct known {
     {"torchscript", PASS, ALL, 0, 0},
     {"task_specific_params", PASS, ALL, 0, 0},
     {"tokenizer_class", PASS, ALL, 0, 0},
+    {"is_llama_config", PASS, ALL, 0, 0},
+    {"transformers.js_config", PASS, ALL, 0, 0},
 
     {"quantization_config", REFUSE, ALL, 0, "quantised safetensors are not read; use a GGUF"},
     {"compression_config", REFUSE, ALL, 0, "compressed safetensors are not read; use a GGUF"},
@@ -153,6 +155,7 @@ static const struct known {
     {"use_qk_norm", REFUSE, ALL, 0, "queries and keys are not normed"},
     {"qk_layernorm", REFUSE, ALL, 0, "queries and keys are not normed"},
     {"alibi", REFUSE, ALL, 0, "positions are rotated or not at all"},
+    {"rope_interleaved", REFUSE, ALL, 0, "a head's halves are rotated, not its neighbours"},
     {"rotary_dim", REFUSE, ALL, 0, "how much of a head is rotated follows from model_type"},
     {"rotary_pct", REFUSE, ALL, "1", "how much of a head is rotated follows from model_type"},
     {"normalization_function", REFUSE, ALL, "rmsnorm", "only rmsnorm is done"},

@@ -203,6 +203,7 @@ TEST(config_refuses_what_would_change_a_logit) {
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
         bad(HYBRID, no[i].more, GN_UNSUPPORTED, no[i].word, no[i].word2);
     bad("", "", GN_UNSUPPORTED, "model_type is missing", "llama");
+    bad(LLAMA, "\"rope_interleaved\": true", GN_UNSUPPORTED, "rope_interleaved", "halves");
     bad(BAMBA, "\"attn_rotary_emb\": 16", GN_UNSUPPORTED, "attn_rotary_emb", "8");
     bad(LLAMA, "\"layer_types\": [\"sliding_attention\", \"full_attention\"]", GN_UNSUPPORTED,
         "sliding_attention", "layer 0");
