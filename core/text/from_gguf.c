@@ -224,6 +224,8 @@ static bool read(gn_tokenizer *t, const gn_value *keys, gn_error *e) {
     const family *f = family_of(pre);
     if (!check_model(keys, e))
         return false;
+    if (pre.len == 0)
+        return gn_fail(e, GN_FORMAT, "no tokenizer.ggml.pre: how text is cut is not said");
     if (!f)
         return gn_fail(e, GN_UNSUPPORTED, "tokenizer.ggml.pre '%.*s' is not supported",
                        (int)pre.len, pre.data);
