@@ -41,7 +41,7 @@ bool gn_where(gn_error *e, const char *fmt, ...) {
 }
 
 const char *gn_code_name(gn_code code) {
-    static const char *const name[] = {"ok",      "no_memory", "io",     "format", "unsupported",
-                                       "invalid", "device",    "cancelled"};
+    static const char *const name[] = {"ok",          "no_memory", "io",     "format",
+                                       "unsupported", "invalid",   "device", "cancelled"};
     return name[code];
 }

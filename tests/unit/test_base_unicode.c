@@ -95,9 +95,7 @@ static void check_repair(const line *l) {
     gn_str_release(&got);
 }
 
-TEST(ill_formed_parts_are_replaced_as_in_python) {
-    CHECK(each_line("repair", check_repair) > 700);
-}
+TEST(ill_formed_parts_are_replaced_as_in_python) { CHECK(each_line("repair", check_repair) > 700); }
 
 /* 'A' or '1', the character, a sigma: does it become a final one? */
 static bool ends_word(char before, int32_t cp) {
