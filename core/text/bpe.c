@@ -299,30 +299,32 @@ static bool merge_long(gn_bpe *b, size_t n, gn_ids *out, gn_error *e) {
     return ok || gn_fail(e, GN_NO_MEMORY, "out of memory for a piece of %zu symbols", n);
 }
 
-/* The token that is the whole piece, -1 if there is none. */
-static int32_t whole(const gn_bpe *b, gn_slice piece) {
-    char mapped[2 * CACHE_BYTES * 8];
-    if (!b->options.bytes)
-        return gn_vocab_plain(b->vocab, piece);
-    if (2 * piece.len > sizeof mapped) {
-        gn_str long_one = {0};
-        for (size_t i = 0; i < piece.len; i++) {
-            char c[2];
-            gn_str_add(&long_one, (gn_slice){c, gn_alphabet_put(c, (uint8_t)piece.data[i])});
-        }
-        const int32_t id = gn_vocab_plain(b->vocab, gn_str_slice(&long_one));
-        gn_str_release(&long_one);
-        return id;
+/* *id = the token that is the whole piece, -1 if there is none. */
+static bool find_whole(const gn_bpe *b, gn_slice piece, int32_t *id, gn_error *e) {
+    gn_str mapped = {0};
+    *id = -1;
+    if (!b->options.ignore_merges)
+        return true;
+    if (!b->options.bytes) {
+        *id = gn_vocab_plain(b->vocab, piece);
+        return true;
     }
+    char *room = gn_str_room(&mapped, 2 * piece.len);
+    if (!room)
+        return gn_str_ok(&mapped, e);
     size_t len = 0;
     for (size_t i = 0; i < piece.len; i++)
-        len += gn_alphabet_put(mapped + len, (uint8_t)piece.data[i]);
-    return gn_vocab_plain(b->vocab, (gn_slice){mapped, len});
+        len += gn_alphabet_put(room + len, (uint8_t)piece.data[i]);
+    *id = gn_vocab_plain(b->vocab, (gn_slice){room, len});
+    gn_str_release(&mapped);
+    return true;
 }
 
 static bool encode(gn_bpe *b, gn_slice piece, gn_ids *out, gn_error *e) {
     size_t n;
-    const int32_t id = b->options.ignore_merges ? whole(b, piece) : -1;
+    int32_t id;
+    if (!find_whole(b, piece, &id, e))
+        return false;
     if (id >= 0)
         return gn_ids_add(out, id) || gn_fail(e, GN_NO_MEMORY, "out of memory");
     if (!begin(b, piece, &n, e))

@@ -89,6 +89,10 @@ static bool measure(const gn_tokenizer *t, const gn_value *vocab, size_t *size, 
     for (int k = 0; k < t->n_added; k++)
         most = t->added[k].id > most ? t->added[k].id : most;
     *size = (size_t)(most + 1);
+    /* room is made for every id up to the largest: a small file may not ask for much */
+    const size_t count = vocab->map.count + (size_t)t->n_added;
+    if (*size > 8 * count + 65536)
+        return gn_fail(e, GN_FORMAT, "%zu tokens, and ids up to %" PRId64, count, most);
     return true;
 }
 

@@ -80,16 +80,17 @@ static const char *const tokens_pre[] = {"gpt-2",  "smollm", "dbrx",     "llama-
                                          "gpt-4o", "tekken", "stablelm2"};
 enum { TOKENS_PRE = sizeof tokens_pre / sizeof *tokens_pre };
 
-/* Any bytes as text, through every pre-tokeniser that changes nothing. */
+/* Any bytes as text, through every pre-tokeniser that changes nothing. The tokenizers are made
+ * once and kept, with what they have cached. */
 static inline void tokens_any_text(gn_slice text) {
+    static gn_arena arena;
+    static gn_tokenizer *made[TOKENS_PRE];
     for (int k = 0; k < TOKENS_PRE; k++) {
-        gn_arena arena = {0};
         gn_error e = {0};
-        gn_tokenizer *t = gn_tokenizer_from_gguf(tokens_keys(&arena, tokens_pre[k]), &e);
-        tokens_require(t && tokens_round_trip(t, text, 0) &&
-                       tokens_round_trip(t, text, GN_LITERAL));
-        gn_tokenizer_free(t);
-        gn_arena_release(&arena);
+        if (!made[k])
+            made[k] = gn_tokenizer_from_gguf(tokens_keys(&arena, tokens_pre[k]), &e);
+        tokens_require(made[k] && tokens_round_trip(made[k], text, 0) &&
+                       tokens_round_trip(made[k], text, GN_LITERAL));
     }
 }
 
