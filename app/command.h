@@ -39,7 +39,7 @@ typedef struct gn_command {
 } gn_command;
 
 /* Every command there is. Add yours here. */
-#define GN_COMMANDS(X) X(run) X(score) X(tokenize) X(info) X(help) X(completion)
+#define GN_COMMANDS(X)   X(run) X(score) X(tokenize) X(info) X(chat) X(keys) X(help) X(completion)
 #define GN_DECLARE(name) extern const gn_command gn_cmd_##name;
 GN_COMMANDS(GN_DECLARE)
 #undef GN_DECLARE
@@ -94,6 +94,12 @@ bool gn_help_completion(FILE *to, const char *shell, gn_error *e);
 gn_engine_options gn_args_engine_options(const gn_args *a);
 /* Opens it; what it warns of goes to stderr with -v. A MODEL that is no path is GN_IO. */
 gn_engine *gn_args_engine(const gn_args *a, const char *model, gn_error *e);
+/* What the settings say of sampling, over *io. */
+void gn_sampling_set(const gn_settings *s, gn_sampling *io);
+/* --bias, parsed and checked; *out is malloc'ed, NULL for none. */
+bool gn_args_bias(const gn_args *a, int vocab, gn_bias **out, int *n, gn_error *e);
+/* --seed, or a random one. */
+bool gn_args_seed(const gn_args *a, uint64_t *seed, gn_error *e);
 /* The checkpoint's sampling with what flags and settings say over it. out->bias is
  * malloc'ed: free(). Without a seed a random one is drawn. */
 bool gn_args_sampling(const gn_args *a, const gn_engine *g, gn_sampling *out, gn_error *e);

@@ -12,16 +12,51 @@ static void spell(gn_str *out, const gn_option *o) {
         gn_str_fmt(out, " %s", o->argument);
 }
 
+/* The next word of a usage line; what stands in brackets is one. */
+static size_t usage_word(const char *p, size_t len) {
+    size_t n = 0;
+    for (int depth = 0; n < len && (depth > 0 || p[n] != ' '); n++)
+        depth += (p[n] == '[') - (p[n] == ']');
+    return n;
+}
+
+/* One line's words, in at most 79 columns from `column` on; further lines begin at `in`. */
+static void print_words(FILE *to, const char *p, size_t len, int column, int in) {
+    for (bool first = true; len > 0; first = false) {
+        const size_t word = usage_word(p, len);
+        if (!first && column + 1 + (int)word > 79) {
+            fprintf(to, "\n%*s", in, "");
+            column = in;
+        } else if (!first) {
+            fputc(' ', to);
+            column++;
+        }
+        fwrite(p, 1, word, to);
+        column += (int)word;
+        p += word + (word < len);
+        len -= word + (word < len);
+    }
+    fputc('\n', to);
+}
+
+static void print_lines(FILE *to, const char *text) {
+    for (const char *p = text; *p;) {
+        const size_t len = strcspn(p, "\n"), in = strspn(p, " ");
+        fprintf(to, "%*s", (int)in, "");
+        print_words(to, p + in, len - in, (int)in, (int)in);
+        p += len + (p[len] == '\n');
+    }
+}
+
 static void print_usage(FILE *to, const gn_command *c) {
-    const char *lead = "usage: ";
-    for (const char *p = c->usage; *p;) {
+    const char *lead = "usage: ", *p = c->usage;
+    do {
         const size_t len = strcspn(p, "\n");
-        fprintf(to, "%sgneiss %s%s%.*s\n", lead, c->name, len ? " " : "", (int)len, p);
+        const int column = fprintf(to, "%sgneiss %s%s", lead, c->name, len ? " " : "");
+        print_words(to, p, len, column, 15);
         p += len + (p[len] == '\n');
         lead = "       ";
-    }
-    if (!c->usage[0])
-        fprintf(to, "%sgneiss %s\n", lead, c->name);
+    } while (*p);
 }
 
 /* The names of the shared options in a few lines; `gneiss help options` tells them. */
@@ -50,17 +85,18 @@ static void print_shared(FILE *to, const gn_command *c) {
 static void print_option(FILE *to, const gn_option *o) {
     gn_str word = {0};
     spell(&word, o);
-    if (word.len > 26)
-        fprintf(to, "  %s\n%30s%s\n", gn_str_text(&word), "", o->help);
-    else
-        fprintf(to, "  %-26s  %s\n", gn_str_text(&word), o->help);
+    const int column = fprintf(to, "  %-26s  ", gn_str_text(&word));
+    if (column > 30)
+        fprintf(to, "\n%30s", "");
+    print_words(to, o->help, strlen(o->help), 30, 30);
     gn_str_release(&word);
 }
 
 void gn_help_command(FILE *to, const gn_command *c) {
     const gn_option *o;
     print_usage(to, c);
-    fprintf(to, "\n%s\n", c->about ? c->about : c->summary);
+    fputc('\n', to);
+    print_lines(to, c->about ? c->about : c->summary);
     if (c->option && c->option[0].name)
         fputc('\n', to);
     for (int i = 0; (o = gn_command_option(c, i)); i++)

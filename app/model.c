@@ -54,35 +54,52 @@ static bool one_bias(const char *text, int vocab, gn_bias *out, gn_error *e) {
     return true;
 }
 
-bool gn_args_sampling(const gn_args *a, const gn_engine *g, gn_sampling *out, gn_error *e) {
-    *out = gn_engine_sampling(g);
-    out->temp = (float)gn_args_number(a, "temp", (double)out->temp);
-    out->top_k = (int)gn_args_integer(a, "top-k", out->top_k);
-    out->top_p = (float)gn_args_number(a, "top-p", (double)out->top_p);
-    out->min_p = (float)gn_args_number(a, "min-p", (double)out->min_p);
-    out->repeat_penalty = (float)gn_args_number(a, "repeat-penalty", (double)out->repeat_penalty);
-    if (gn_args_flag(a, "greedy"))
-        out->temp = 0;
-    const int64_t seed = gn_args_integer(a, "seed", -1);
-    uint32_t drawn = 0;
-    if (seed < 0 && !gn_random_bytes(&drawn, sizeof drawn, e))
-        return false;
-    out->seed = seed < 0 ? drawn : (uint64_t)seed;
+void gn_sampling_set(const gn_settings *s, gn_sampling *io) {
+    io->temp = (float)gn_settings_number(s, "temp", (double)io->temp);
+    io->top_k = (int)gn_settings_integer(s, "top-k", io->top_k);
+    io->top_p = (float)gn_settings_number(s, "top-p", (double)io->top_p);
+    io->min_p = (float)gn_settings_number(s, "min-p", (double)io->min_p);
+    io->repeat_penalty = (float)gn_settings_number(s, "repeat-penalty", (double)io->repeat_penalty);
+}
 
+bool gn_args_bias(const gn_args *a, int vocab, gn_bias **out, int *n, gn_error *e) {
     gn_bias *bias = NULL;
     size_t room = 0;
     const char *text;
+    *n = 0;
     for (int i = 0; (text = gn_args_nth(a, "bias", i)); i++) {
         if (!gn_vec_reserve(&bias, &room, (size_t)i + 1, sizeof *bias)) {
             free(bias);
             return gn_fail(e, GN_NO_MEMORY, "--bias: out of memory");
         }
-        if (!one_bias(text, gn_engine_vocab(g), &bias[i], e)) {
+        if (!one_bias(text, vocab, &bias[i], e)) {
             free(bias);
             return gn_where(e, "--bias");
         }
-        out->n_bias = i + 1;
+        *n = i + 1;
     }
+    *out = bias;
+    return true;
+}
+
+bool gn_args_seed(const gn_args *a, uint64_t *seed, gn_error *e) {
+    const int64_t given = gn_args_integer(a, "seed", -1);
+    uint32_t drawn = 0;
+    if (given < 0 && !gn_random_bytes(&drawn, sizeof drawn, e))
+        return false;
+    *seed = given < 0 ? drawn : (uint64_t)given;
+    return true;
+}
+
+bool gn_args_sampling(const gn_args *a, const gn_engine *g, gn_sampling *out, gn_error *e) {
+    gn_bias *bias = NULL;
+    *out = gn_engine_sampling(g);
+    gn_sampling_set(gn_args_settings(a), out);
+    if (gn_args_flag(a, "greedy"))
+        out->temp = 0;
+    if (!gn_args_seed(a, &out->seed, e) ||
+        !gn_args_bias(a, gn_engine_vocab(g), &bias, &out->n_bias, e))
+        return false;
     out->bias = bias;
     return true;
 }

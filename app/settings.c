@@ -70,7 +70,12 @@ static const gn_setting table[] = {
     {CHOICE("color", "auto|always|never", "colours"), "auto", NULL, false, GN_TAKES_ALWAYS},
     {CHOICE("progress", "auto|tty|lines|json|none", "how progress is told, on stderr"), "auto",
      NULL, false, GN_TAKES_ALWAYS},
-    {FLAG("unicode", "line drawing and letters beyond ASCII"), "on", NULL, false, GN_TAKES_ALWAYS},
+    {{0, "unicode", NULL, "letters and lines beyond ASCII; auto: as the locale says", GN_TYPE_FLAG,
+      0, 0, "auto|on|off"},
+     "auto",
+     NULL,
+     false,
+     GN_TAKES_ALWAYS},
     {FLAG("mouse", "listen to the mouse"), "on", NULL, false, GN_TAKES_ALWAYS},
     {FLAG("readonly", "write no database, run no program"), "off", NULL, false, GN_TAKES_ALWAYS},
 };
@@ -170,8 +175,9 @@ bool gn_option_check(const gn_option *o, gn_slice value, gn_error *e) {
     case GN_TYPE_TEXT:
         return true;
     case GN_TYPE_FLAG:
-        return gn_slice_is(value, "on") || gn_slice_is(value, "off") ||
-               gn_fail(e, GN_INVALID, "%s: want on or off, not '%.*s'", o->name, len, value.data);
+        return is_choice(o->choice ? o->choice : "on|off", value) ||
+               gn_fail(e, GN_INVALID, "%s: want %s, not '%.*s'", o->name,
+                       o->choice ? o->choice : "on or off", len, value.data);
     case GN_TYPE_CHOICE:
         return is_choice(o->choice, value) ||
                gn_fail(e, GN_INVALID, "%s: want one of %s, not '%.*s'", o->name, o->choice, len,

@@ -12,7 +12,7 @@
 /* What a value must look like, of settings and of options alike. */
 typedef enum gn_type {
     GN_TYPE_TEXT,
-    GN_TYPE_FLAG,    /* on, off */
+    GN_TYPE_FLAG,    /* on, off, or as choice says */
     GN_TYPE_CHOICE,  /* one of choice, "a|b|c" */
     GN_TYPE_INTEGER, /* min..max */
     GN_TYPE_NUMBER,  /* min..max, "." as decimal point */
@@ -27,7 +27,7 @@ typedef struct gn_option {
     const char *help;
     gn_type type;       /* of the argument */
     double min, max;    /* both 0: any */
-    const char *choice; /* of GN_TYPE_CHOICE */
+    const char *choice; /* of GN_TYPE_CHOICE; of a flag that knows more than on|off */
 } gn_option;
 
 /* Commands that take an option: bits of gn_command.takes. */

@@ -157,7 +157,7 @@ TEST(every_command_helps_on_one_screen_and_completes) {
             column = *p == '\n' ? 0 : column + 1;
             widest = column > widest ? column : widest;
         }
-        if (!CHECK(lines <= 48) || !CHECK(widest <= 100))
+        if (!CHECK(lines <= 48) || !CHECK(widest <= 80))
             printf("  %s: %d lines, %d columns\n", table[i]->name, lines, widest);
         free(text);
     }

@@ -1,0 +1,89 @@
+/* cmd_chat.c - gneiss chat: a conversation on a screen of its own. */
+#include "app/command.h"
+#include "app/line.h"
+#include "app/tui/view.h"
+
+#include <langinfo.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Full screen only where there is one. */
+static bool has_screen(const char *model, gn_error *e) {
+    const char *term = getenv("TERM");
+    const char *why = !isatty(STDIN_FILENO)       ? "standard input is no terminal"
+                      : !isatty(STDOUT_FILENO)    ? "standard output is no terminal"
+                      : !term || !term[0]         ? "TERM is not set"
+                      : strcmp(term, "dumb") == 0 ? "TERM is dumb"
+                                                  : NULL;
+    return !why ||
+           gn_fail(e, GN_INVALID, "chat needs a terminal, and %s; use: gneiss run %.200s \"...\"",
+                   why, model);
+}
+
+static bool wants_unicode(const gn_args *a) {
+    const char *set = gn_args_text(a, "unicode", "auto");
+    return strcmp(set, "off") != 0 && strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* The screen, from the first frame to the last; the worker may still be loading. */
+static bool show(const gn_args *a, gn_worker *w, const gn_bias *bias, int n_bias, gn_error *e) {
+    gn_tui t = {0};
+    gn_view chat;
+    uint64_t seed = 0;
+    bool ok = gn_args_seed(a, &seed, e) &&
+              gn_tui_init(&t, gn_args_settings(a), w, wants_unicode(a), e) &&
+              gn_chat_view(&chat, bias, n_bias, seed, e);
+    if (ok) {
+        gn_tui_push(&t, chat);
+        t.color = gn_args_color(a, STDOUT_FILENO);
+        ok = gn_tui_run(&t, e);
+    }
+    gn_tui_release(&t);
+    return ok;
+}
+
+static int run(const gn_args *a, gn_error *e) {
+    const char *model, *file = gn_args_text(a, "template", NULL);
+    int first, n_bias = 0;
+    gn_bias *bias = NULL;
+    gn_str template = {0};
+    if (!gn_args_model(a, &model, &first, e) || !has_screen(model, e))
+        return GN_FAILED;
+    if (gn_args_count(a) > first) {
+        gn_fail(e, GN_INVALID, "chat takes one MODEL; '%.60s' is left over", gn_args_at(a, first));
+        return GN_FAILED;
+    }
+    if (!gn_path_exists(model)) {
+        gn_fail(e, GN_IO, "there is no model '%s'", model);
+        gn_where(e, "%.150s", model);
+        return GN_FAILED;
+    }
+    gn_engine_options o = gn_args_engine_options(a);
+    bool ok = gn_args_bias(a, INT32_MAX, &bias, &n_bias, e) &&
+              (!file || gn_file_read(&template, file, 1 << 20, e));
+    if (ok && file)
+        o.chat_template = gn_str_text(&template);
+    if (ok && gn_args_flag(a, "greedy"))
+        ok = gn_settings_set(gn_args_settings(a), GN_S("temp"), GN_S("0"), GN_SOURCE_FLAG, NULL, e);
+    ok = ok && gn_line_open(e);
+    gn_worker *w = ok ? gn_worker_open(model, &o, e) : NULL;
+    if (w) {
+        ok = show(a, w, bias, n_bias, e);
+        w->close(w);
+    }
+    gn_line_close();
+    gn_str_release(&template);
+    free(bias);
+    return ok && w ? GN_EXIT_YES : GN_FAILED;
+}
+
+const gn_command gn_cmd_chat = {
+    .name = "chat",
+    .usage = "[MODEL] [-s TEXT | -p NAME] [-n MAX]",
+    .summary = "talk with a model, on the whole screen",
+    .about = "Enter sends, Esc stops a reply, F1 shows all keys and commands, Ctrl+D quits.\n"
+             "What is written while a reply comes is sent after it. Each turn reads only what\n"
+             "is new; the status line tells how much was reused and read.",
+    .takes = GN_TAKES_MODEL | GN_TAKES_SAMPLING | GN_TAKES_TEXT | GN_TAKES_CHAT,
+    .run = run,
+};

@@ -1,0 +1,59 @@
+/* reading.h - what the engine has read of a conversation. Used on the engine's thread.
+ *
+ * Each question and answer leaves a passage: the text that came after another
+ * passage, its tokens, and perhaps the state the model had at its end. A new question
+ * is rendered with the whole conversation before it; the longest chain of passages
+ * whose text begins that rendering is what need not be read again. The rest is
+ * encoded alone, so it must begin with a special token: no merge crosses the seam.
+ * Where only tokens were kept they are read again, as what they were (given or
+ * sampled), which changes no bit.
+ */
+#ifndef GN_APP_READING_H
+#define GN_APP_READING_H
+
+#include "app/transcript.h"
+
+/* A turn as it is told to the engine: values, no pointers into a transcript. */
+typedef struct gn_said {
+    int64_t id;
+    gn_role role;
+    gn_str text;
+} gn_said;
+
+typedef struct gn_ask {
+    gn_said *said; /* [n_said] from the root to the question */
+    size_t n_said;
+    int64_t answer;       /* id of the turn that the answer becomes */
+    gn_ids keep;          /* ids of turns whose states to keep, most useful first */
+    size_t budget;        /* bytes for them; the first is kept whatever it takes */
+    gn_sampling sampling; /* its bias must outlive the engine's thread */
+    int64_t limit;        /* most tokens; 0: no limit */
+} gn_ask;
+gn_ask *gn_ask_new(void); /* NULL when out of memory */
+bool gn_ask_say(gn_ask *a, int64_t id, gn_role role, gn_slice text);
+void gn_ask_free(gn_ask *a);
+
+typedef struct gn_answered {
+    gn_stop stop;
+    int64_t reused, read, tokens; /* prompt tokens found, prompt tokens read, sampled */
+    int64_t used;                 /* tokens in the sequence now */
+    double prompt_s, generate_s;
+    int states; /* kept */
+    size_t state_bytes, kept_bytes;
+} gn_answered;
+
+typedef struct gn_reading_hooks {
+    bool (*reading)(void *user, int64_t done, int64_t all);                  /* false: cancel */
+    bool (*text)(void *user, gn_slice text, int64_t tokens, double seconds); /* false: stop there */
+    void *user;
+} gn_reading_hooks;
+
+typedef struct gn_reading gn_reading;
+gn_reading *gn_reading_new(gn_engine *g, gn_error *e);
+void gn_reading_free(gn_reading *r); /* before the engine */
+/* Read what is new, then answer. Stopped by text() it has answered (GN_STOP_INTERRUPTED);
+ * cancelled while reading GN_CANCELLED, and as if it had not been asked. */
+bool gn_reading_answer(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
+                       gn_error *e);
+
+#endif

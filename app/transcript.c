@@ -1,0 +1,157 @@
+/* transcript.c - see transcript.h. */
+#include "app/transcript.h"
+
+#include <stdlib.h>
+
+const char *gn_role_name(gn_role r) {
+    return r == GN_ROLE_SYSTEM ? "system" : r == GN_ROLE_USER ? "user" : "assistant";
+}
+
+void gn_transcript_release(gn_transcript *t) {
+    for (size_t i = 0; i < t->count; i++) {
+        gn_str_release(&t->turn[i]->text);
+        free(t->turn[i]);
+    }
+    free(t->turn);
+    gn_ids_release(&t->undone);
+    *t = (gn_transcript){.head = -1};
+}
+
+gn_turn *gn_transcript_turn(const gn_transcript *t, int64_t id) {
+    return id >= 0 && (size_t)id < t->count ? t->turn[id] : NULL;
+}
+
+gn_turn *gn_transcript_add(gn_transcript *t, int64_t parent, gn_role role, gn_slice text) {
+    gn_turn *turn = calloc(1, sizeof *turn);
+    if (!turn || !gn_vec_reserve(&t->turn, &t->room, t->count + 1, sizeof(gn_turn *))) {
+        free(turn);
+        return NULL;
+    }
+    gn_str_add(&turn->text, text);
+    if (turn->text.failed) {
+        gn_str_release(&turn->text);
+        free(turn);
+        return NULL;
+    }
+    turn->id = (int64_t)t->count;
+    turn->parent = parent;
+    turn->role = role;
+    turn->complete = role != GN_ROLE_MODEL;
+    t->turn[t->count++] = turn;
+    t->head = turn->id;
+    t->undone.count = 0;
+    return turn;
+}
+
+bool gn_transcript_path(const gn_transcript *t, int64_t id, gn_ids *out) {
+    const size_t first = out->count;
+    for (const gn_turn *turn; (turn = gn_transcript_turn(t, id)); id = turn->parent)
+        if (!gn_ids_add(out, (int32_t)id))
+            return false;
+    for (size_t i = first, k = out->count; i + 1 < k; i++) {
+        const int32_t swap = out->id[i];
+        out->id[i] = out->id[--k];
+        out->id[k] = swap;
+    }
+    return true;
+}
+
+int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of) {
+    const gn_turn *turn = gn_transcript_turn(t, id);
+    int which = 0;
+    *of = 0;
+    for (size_t i = 0; turn && i < t->count; i++)
+        if (t->turn[i]->parent == turn->parent && t->turn[i]->role == turn->role) {
+            which = (int64_t)i < id ? which + 1 : which;
+            ++*of;
+        }
+    return which;
+}
+
+/* The newest turn below id that has nothing below it. */
+static int64_t newest_leaf(const gn_transcript *t, int64_t id) {
+    for (size_t i = t->count; i-- > 0;)
+        if (t->turn[i]->parent == id)
+            return newest_leaf(t, (int64_t)i);
+    return id;
+}
+
+int64_t gn_transcript_step(const gn_transcript *t, int64_t id, int by) {
+    const gn_turn *turn = gn_transcript_turn(t, id);
+    int64_t found = -1;
+    for (size_t i = 0; turn && i < t->count; i++) {
+        const gn_turn *other = t->turn[i];
+        if (other->parent != turn->parent || other->role != turn->role || other->id == id)
+            continue;
+        if (by < 0 && other->id < id)
+            found = other->id;
+        if (by > 0 && other->id > id)
+            return newest_leaf(t, other->id);
+    }
+    return found < 0 ? -1 : newest_leaf(t, found);
+}
+
+int gn_transcript_branches(const gn_transcript *t) {
+    int leaves = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        bool leaf = true;
+        for (size_t k = i + 1; leaf && k < t->count; k++)
+            leaf = t->turn[k]->parent != (int64_t)i;
+        leaves += leaf;
+    }
+    return leaves;
+}
+
+bool gn_transcript_undo(gn_transcript *t) {
+    const gn_turn *turn = gn_transcript_turn(t, t->head);
+    while (turn && turn->role != GN_ROLE_USER)
+        turn = gn_transcript_turn(t, turn->parent);
+    if (!turn || !gn_ids_add(&t->undone, (int32_t)t->head))
+        return false;
+    t->head = turn->parent;
+    return true;
+}
+
+bool gn_transcript_redo(gn_transcript *t) {
+    if (t->undone.count == 0)
+        return false;
+    t->head = t->undone.id[--t->undone.count];
+    return true;
+}
+
+bool gn_transcript_reroot(gn_transcript *t, gn_slice system) {
+    gn_ids path = {0};
+    bool ok = gn_transcript_path(t, t->head, &path);
+    const gn_turn *last = ok ? gn_transcript_add(t, -1, GN_ROLE_SYSTEM, system) : NULL;
+    for (size_t i = 1; last && i < path.count; i++) {
+        const gn_turn *old = t->turn[path.id[i]];
+        gn_turn *copy = gn_transcript_add(t, last->id, old->role, gn_str_slice(&old->text));
+        if (copy) {
+            copy->complete = true;
+            copy->stop = old->stop;
+            copy->tokens = old->tokens;
+        }
+        last = copy;
+    }
+    gn_ids_release(&path);
+    return last != NULL;
+}
+
+bool gn_transcript_keep(const gn_transcript *t, gn_ids *out) {
+    gn_ids path = {0};
+    bool ok = gn_transcript_path(t, t->head, &path);
+    size_t next = 1, back = 0;
+    for (size_t i = path.count; ok && i-- > 0;) {
+        const gn_turn *turn = t->turn[path.id[i]];
+        const bool head = i + 1 == path.count;
+        bool keep = head || (i + 2 == path.count && turn->role == GN_ROLE_USER);
+        if (turn->role == GN_ROLE_MODEL && !head && ++back == next) {
+            keep = true;
+            next *= 2;
+        }
+        if (keep)
+            ok = gn_ids_add(out, path.id[i]);
+    }
+    gn_ids_release(&path);
+    return ok;
+}

@@ -1,0 +1,54 @@
+/* transcript.h - a conversation: turns as a tree, the head, and which states to keep.
+ *
+ * A turn is what one side said. Its id never changes; its parent is the turn it
+ * answers. Roots hold the system prompt (which may be empty). Nothing is ever
+ * removed: undo moves the head, another answer is a sibling.
+ */
+#ifndef GN_APP_TRANSCRIPT_H
+#define GN_APP_TRANSCRIPT_H
+
+#include "core/gneiss.h"
+
+typedef enum gn_role { GN_ROLE_SYSTEM, GN_ROLE_USER, GN_ROLE_MODEL } gn_role;
+const char *gn_role_name(gn_role r); /* "system", "user", "assistant": as templates say it */
+
+typedef struct gn_turn {
+    int64_t id, parent; /* parent -1: a root */
+    gn_role role;
+    gn_str text;
+    bool complete; /* of a reply: no more is coming */
+    gn_stop stop;
+    int64_t reused, read, tokens; /* prompt tokens found and read; tokens of the reply */
+    double prompt_s, generate_s;
+} gn_turn;
+
+typedef struct gn_transcript {
+    gn_turn **turn; /* [count], by id */
+    size_t count, room;
+    int64_t head;  /* the last turn of the branch in view; -1: none */
+    gn_ids undone; /* heads left by undo, for redo */
+} gn_transcript;
+
+void gn_transcript_release(gn_transcript *t);
+gn_turn *gn_transcript_turn(const gn_transcript *t, int64_t id); /* NULL for -1 */
+/* A new turn below parent, and head. NULL when out of memory. */
+gn_turn *gn_transcript_add(gn_transcript *t, int64_t parent, gn_role role, gn_slice text);
+/* Ids from the root to `id`, appended to out. */
+bool gn_transcript_path(const gn_transcript *t, int64_t id, gn_ids *out);
+/* Of how many children of its parent this is which (from 0). */
+int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of);
+/* The sibling `by` to the right (or left), and then down its newest children; -1: none. */
+int64_t gn_transcript_step(const gn_transcript *t, int64_t id, int by);
+int gn_transcript_branches(const gn_transcript *t); /* leaves */
+
+/* Head to before the last user's message; false: there is none. */
+bool gn_transcript_undo(gn_transcript *t);
+bool gn_transcript_redo(gn_transcript *t);
+/* The branch in view below a new root with this system prompt. False when out of memory. */
+bool gn_transcript_reroot(gn_transcript *t, gn_slice system);
+
+/* Turns whose states are worth keeping, the most useful first: the head, the start
+ * of the last answer, then ends of answers 1, 2, 4, 8, ... back. Appended to out. */
+bool gn_transcript_keep(const gn_transcript *t, gn_ids *out);
+
+#endif

@@ -1,0 +1,63 @@
+/* chat.h - the chat view's own parts: what it knows (view_chat.c), how it looks (chat_draw.c). */
+#ifndef GN_TUI_CHAT_H
+#define GN_TUI_CHAT_H
+
+#include "app/tui/view.h"
+#include "app/tui/wrap.h"
+
+enum { GN_CHAT_QUEUE = 32, GN_FOLD_LINES = 20 };
+/* In place of a byte of a turn's text: the row below it; its label, where that has a row. */
+#define GN_BYTE_FOOT  SIZE_MAX
+#define GN_BYTE_LABEL (SIZE_MAX - 1)
+
+/* Rows of one turn on the screen; by the turn's id. */
+typedef struct gn_message {
+    gn_wrap wrap;
+    int number; /* as shown, from 1; 0: the system prompt */
+} gn_message;
+
+typedef struct gn_chat {
+    gn_transcript turns;
+    gn_message *message; /* [n_message], by id */
+    size_t n_message, message_room;
+    gn_ids path; /* ids from the root to the head */
+
+    gn_str queue[GN_CHAT_QUEUE]; /* written while a reply came */
+    int n_queue;
+    gn_str *paste; /* folded pastes, by number from 1 */
+    int n_paste;
+
+    bool opened;
+    gn_str name; /* of the checkpoint */
+    int64_t context;
+    gn_sampling sampling; /* the checkpoint's */
+    const gn_bias *bias;
+    int n_bias;
+    uint64_t seed;
+
+    int64_t answer; /* id of the reply that is coming; -1: none */
+    bool stopping;
+    int64_t done, all; /* loading (bytes) or reading (tokens) */
+    double rate;       /* tokens a second of the reply, 0: not known yet */
+    gn_answered last;  /* of the last reply */
+
+    /* Where the view stands: at the end, or with this byte of this turn on top. */
+    bool follow;
+    int64_t top_turn;
+    size_t top_byte;
+    int height;         /* rows for messages, when it was drawn last */
+    int64_t selected;   /* turn; -1: none */
+    gn_str pattern;     /* searched for */
+    int64_t found_turn; /* where it was found last; -1: not yet */
+    size_t found_byte;
+} gn_chat;
+
+void gn_chat_draw(void *self, gn_tui *t);
+void gn_chat_scroll(void *self, gn_tui *t, int rows);
+/* Bring a turn (its byte) onto the screen. */
+void gn_chat_show(gn_chat *c, gn_tui *t, int64_t id, size_t byte);
+void gn_chat_search(gn_chat *c, gn_tui *t, int direction);
+/* "[paste 2: 214 lines, 12 KiB]" */
+void gn_chat_paste_mark(int number, gn_slice text, gn_str *out);
+
+#endif

@@ -1,0 +1,510 @@
+/* chat_draw.c - how a chat looks (interface: 5.4.1).
+ *
+ * From the top: title, rule, messages, what waits, rule, input, rule, status. Below 10
+ * rows or 40 columns title and rules are left out; the input always has a row.
+ */
+#include "app/tui/chat.h"
+
+#include "app/line.h"
+
+#include <stdio.h>
+
+enum { GUTTER = 11 };
+
+typedef struct shape {
+    bool small;
+    int gutter, width;                /* columns before a message's text, and of it */
+    int first, height;                /* rows of messages */
+    int queue, n_queue, note, n_note; /* first row, rows */
+    int input, n_input, skip_input;   /* skip: rows of the input above what is shown */
+    int status;
+} shape;
+
+/* ---- rows of messages --------------------------------------------------- */
+
+static gn_slice shown_text(const gn_turn *turn) {
+    gn_slice s = gn_str_slice(&turn->text);
+    while (s.len > 0 && s.data[s.len - 1] == '\n')
+        s.len--;
+    return s;
+}
+
+static int siblings(const gn_chat *c, const gn_turn *turn, int *which) {
+    int of;
+    *which = gn_transcript_sibling(&c->turns, turn->id, &of) + 1;
+    return of;
+}
+
+static bool has_foot(const gn_turn *turn) {
+    return turn->role == GN_ROLE_MODEL && turn->complete && turn->tokens > 0;
+}
+
+static bool is_shown(const gn_turn *turn) {
+    return turn->role != GN_ROLE_SYSTEM || turn->text.len > 0;
+}
+
+/* Label (where it has a row of its own), text, foot. */
+static int rows_of(const gn_message *m, const gn_turn *turn, const shape *s) {
+    return is_shown(turn) ? (s->gutter == 0) + (int)m->wrap.count + has_foot(turn) : 0;
+}
+
+static void wrap_all(gn_chat *c, const shape *s) {
+    int number = 0;
+    c->path.count = 0;
+    if (!gn_transcript_path(&c->turns, c->turns.head, &c->path))
+        c->path.count = 0;
+    if (!gn_vec_reserve(&c->message, &c->message_room, c->turns.count, sizeof *c->message)) {
+        c->path.count = 0;
+        return;
+    }
+    for (; c->n_message < c->turns.count; c->n_message++)
+        c->message[c->n_message] = (gn_message){0};
+    for (size_t i = 0; i < c->path.count; i++) {
+        const gn_turn *turn = gn_transcript_turn(&c->turns, c->path.id[i]);
+        gn_message *m = &c->message[turn->id];
+        m->number = turn->role == GN_ROLE_SYSTEM ? 0 : ++number;
+        if (m->wrap.count == 0 || m->wrap.width != s->width || !turn->complete)
+            gn_wrap_update(&m->wrap, shown_text(turn), s->width);
+        else if (m->wrap.row[m->wrap.count - 1].end != shown_text(turn).len) {
+            gn_wrap_reset(&m->wrap);
+            gn_wrap_update(&m->wrap, shown_text(turn), s->width);
+        }
+    }
+}
+
+static int total_rows(const gn_chat *c, const shape *s) {
+    int rows = 0;
+    for (size_t i = 0; i < c->path.count; i++)
+        rows += rows_of(&c->message[c->path.id[i]], c->turns.turn[c->path.id[i]], s);
+    return rows;
+}
+
+/* The row that a turn's byte is in, counted from the conversation's first. */
+static int row_at(const gn_chat *c, const shape *s, int64_t id, size_t byte) {
+    int row = 0;
+    for (size_t i = 0; i < c->path.count; i++) {
+        const gn_message *m = &c->message[c->path.id[i]];
+        const gn_turn *turn = c->turns.turn[c->path.id[i]];
+        if (turn->id == id) {
+            if (byte == GN_BYTE_LABEL)
+                return row;
+            if (byte == GN_BYTE_FOOT)
+                return row + rows_of(m, turn, s) - 1;
+            return row + (s->gutter == 0) + (int)gn_wrap_find(&m->wrap, byte);
+        }
+        row += rows_of(m, turn, s);
+    }
+    return 0;
+}
+
+/* And back: which turn and byte begin a row. */
+static void at_row(gn_chat *c, const shape *s, int row) {
+    for (size_t i = 0; i < c->path.count; i++) {
+        const gn_message *m = &c->message[c->path.id[i]];
+        const gn_turn *turn = c->turns.turn[c->path.id[i]];
+        const int rows = rows_of(m, turn, s);
+        if (row < rows) {
+            const int text = row - (s->gutter == 0);
+            c->top_turn = turn->id;
+            c->top_byte = text < 0 ? GN_BYTE_LABEL : GN_BYTE_FOOT;
+            if (text >= 0 && text < (int)m->wrap.count)
+                c->top_byte = m->wrap.row[text].first;
+            return;
+        }
+        row -= rows;
+    }
+}
+
+/* ---- layout ------------------------------------------------------------- */
+
+static gn_slice prompt_of(const gn_tui *t) {
+    if (gn_line_prompt())
+        return gn_slice_of(gn_line_prompt());
+    if (t->mode == GN_MODE_ASK)
+        return t->asking == '/' ? GN_S("/") : GN_S(":");
+    return GN_S("> ");
+}
+
+static int input_width(const gn_tui *t) {
+    const int width = t->canvas.cols - gn_columns(prompt_of(t)) - 1;
+    return width < 4 ? 4 : width;
+}
+
+static shape lay_out(gn_chat *c, gn_tui *t) {
+    const int rows = t->canvas.rows, cols = t->canvas.cols;
+    shape s = {.small = rows < 10 || cols < 40};
+    gn_wrap input = {0}, note = {0};
+    s.gutter = s.small ? 0 : GUTTER;
+    s.width = cols - (s.gutter ? s.gutter + 1 : 2);
+    s.status = rows - 1;
+
+    gn_wrap_update(&input, gn_line_text(), input_width(t));
+    const int most = rows / 3 > 1 ? rows / 3 : 1;
+    s.n_input = (int)input.count < most ? (int)input.count : most;
+    s.n_input = s.n_input > 0 ? s.n_input : 1;
+    const int cursor = (int)gn_wrap_find(&input, gn_line_point());
+    s.skip_input = cursor >= s.n_input ? cursor - s.n_input + 1 : 0;
+    gn_wrap_release(&input);
+
+    const int lines = s.small ? 0 : 1;
+    s.input = s.status - lines - s.n_input;
+    int above = s.input - lines;
+    s.first = s.small ? 0 : 2;
+    int room = above - s.first - 1; /* one row of messages at least */
+    if (t->note.len) {
+        gn_wrap_update(&note, gn_str_slice(&t->note), cols - 2 > 1 ? cols - 2 : 1);
+        s.n_note = (int)note.count < room ? (int)note.count : room;
+        s.n_note = s.n_note < 0 ? 0 : s.n_note;
+    }
+    gn_wrap_release(&note);
+    room -= s.n_note;
+    s.n_queue = c->n_queue < 3 ? c->n_queue : 3;
+    s.n_queue = s.n_queue < room ? s.n_queue : room;
+    s.n_queue = s.n_queue < 0 ? 0 : s.n_queue;
+    s.note = above - s.n_note;
+    s.queue = s.note - s.n_queue;
+    s.height = s.queue - s.first;
+    return s;
+}
+
+/* ---- numbers ------------------------------------------------------------ */
+
+/* "131,072" */
+static const char *grouped(int64_t v, char out[32]) {
+    char digits[24];
+    const int n = snprintf(digits, sizeof digits, "%lld", (long long)v);
+    char *to = out;
+    for (int i = 0; i < n; i++) {
+        if (i > 0 && (n - i) % 3 == 0)
+            *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return out;
+}
+
+static const char *bytes_text(size_t v, char out[32]) {
+    static const char *const unit[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double x = (double)v;
+    int u = 0;
+    for (; x >= 1024 && u < 4; u++)
+        x /= 1024;
+    snprintf(out, 32, x < 10 && u > 0 ? "%.1f %s" : "%.0f %s", x, unit[u]);
+    return out;
+}
+
+void gn_chat_paste_mark(int number, gn_slice text, gn_str *out) {
+    char size[32];
+    int lines = text.len > 0 && text.data[text.len - 1] != '\n';
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.data[i] == '\n';
+    gn_str_fmt(out, "[paste %d: %d lines, %s]", number, lines, bytes_text(text.len, size));
+}
+
+/* Three digits: "31.2", "312", "3.12". */
+static const char *speed(double v, char out[32]) {
+    snprintf(out, 32, v >= 100 ? "%.0f" : v >= 10 ? "%.1f" : "%.2f", v);
+    return out;
+}
+
+static double rate_of(int64_t tokens, double seconds) {
+    return seconds > 0 ? (double)tokens / seconds : 0;
+}
+
+/* ---- parts -------------------------------------------------------------- */
+
+static void draw_title(const gn_chat *c, gn_tui *t) {
+    gn_canvas *v = &t->canvas;
+    gn_str right = {0};
+    const int branches = gn_transcript_branches(&c->turns);
+    const double temp = gn_settings_number(t->settings, "temp", (double)c->sampling.temp);
+    if (branches > 1)
+        gn_str_fmt(&right, "%d branches | ", branches);
+    gn_str_puts(&right, "temp ");
+    gn_str_number(&right, (double)(int)(temp * 1000 + 0.5) / 1000);
+    gn_canvas_paint(v, 0, 0, v->cols, GN_STYLE_TITLE);
+    const int end = v->cols - gn_columns(gn_str_slice(&right)) - 2;
+    int col = gn_canvas_put(v, 0, 1, end, gn_str_slice(&c->name), GN_STYLE_TITLE);
+    for (size_t i = 0; i < c->turns.count; i++)
+        if (c->turns.turn[i]->role == GN_ROLE_USER) {
+            col = gn_canvas_put(v, 0, col, end, GN_S(" | "), GN_STYLE_TITLE);
+            gn_canvas_put(v, 0, col, end, gn_str_slice(&c->turns.turn[i]->text), GN_STYLE_TITLE);
+            break;
+        }
+    gn_canvas_put(v, 0, end + 1, v->cols, gn_str_slice(&right), GN_STYLE_TITLE);
+    gn_str_release(&right);
+}
+
+static void draw_label(const gn_chat *c, gn_canvas *v, int y, const gn_turn *turn, int number) {
+    static const char *const who[] = {"system", "you", "model"};
+    const gn_style style = turn->id == c->selected      ? GN_STYLE_SELECTED
+                           : turn->role == GN_ROLE_USER ? GN_STYLE_USER
+                                                        : GN_STYLE_MODEL;
+    if (turn->role == GN_ROLE_SYSTEM)
+        gn_canvas_fmt(v, y, 0, v->cols, style, " S %-7s", who[turn->role]);
+    else
+        gn_canvas_fmt(v, y, 0, v->cols, style, "%2d %-7s", number, who[turn->role]);
+}
+
+static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_turn *turn) {
+    char rate[32];
+    int which;
+    const int of = siblings(c, turn, &which);
+    int end = v->cols;
+    if (of > 1) {
+        char text[48];
+        const int n = snprintf(text, sizeof text, "%d/%d < >", which, of);
+        end = v->cols - n - 1;
+        gn_canvas_put(v, y, end, v->cols, gn_slice_of(text), GN_STYLE_NOTE);
+    }
+    const char *cut = turn->stop == GN_STOP_INTERRUPTED ? "stopped, "
+                      : turn->stop == GN_STOP_LENGTH    ? "cut at the limit, "
+                      : turn->stop == GN_STOP_CONTEXT   ? "context full, "
+                                                        : "";
+    gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM, "[%s%lld tokens, %s t/s, reused %lld, read %lld]",
+                  cut, (long long)turn->tokens,
+                  speed(rate_of(turn->tokens, turn->generate_s), rate), (long long)turn->reused,
+                  (long long)turn->read);
+}
+
+/* Mark every place of a row where the pattern stands. */
+static void draw_matches(const gn_chat *c, gn_canvas *v, int y, int col, gn_slice text,
+                         gn_row row) {
+    const gn_slice pattern = gn_str_slice(&c->pattern);
+    for (size_t i = row.first; pattern.len && i < row.end;) {
+        const ptrdiff_t at = gn_slice_find((gn_slice){text.data + i, row.end - i}, pattern);
+        if (at < 0)
+            return;
+        const size_t from = i + (size_t)at;
+        const int left = col + gn_columns((gn_slice){text.data + row.first, from - row.first});
+        gn_canvas_paint(v, y, left, left + gn_columns(pattern), GN_STYLE_MATCH);
+        i = from + pattern.len;
+    }
+}
+
+/* Row `row` of a message, at line y of the screen. */
+static void draw_row(const gn_chat *c, gn_canvas *v, const shape *s, const gn_turn *turn, int row,
+                     int y) {
+    const gn_message *m = &c->message[turn->id];
+    const int label = s->gutter == 0, col = s->gutter ? s->gutter : 1;
+    if (row == 0)
+        draw_label(c, v, y, turn, m->number);
+    row -= label;
+    if (row >= (int)m->wrap.count)
+        draw_foot(c, v, y, col, turn);
+    else if (row >= 0) {
+        gn_wrap_draw(v, y, col, v->cols, shown_text(turn), m->wrap.row[row], NULL, 0,
+                     turn->role == GN_ROLE_SYSTEM ? GN_STYLE_DIM : GN_STYLE_PLAIN);
+        draw_matches(c, v, y, col, shown_text(turn), m->wrap.row[row]);
+    }
+}
+
+/* "answering  31.4 t/s  Esc stops", at the right of a row. */
+static void draw_progress(const gn_chat *c, gn_canvas *v, int y) {
+    char text[96] = "", rate[32];
+    if (!c->opened)
+        snprintf(text, sizeof text, c->all > 0 ? "loading %.0f %%" : "loading",
+                 c->all > 0 ? 100.0 * (double)c->done / (double)c->all : 0.0);
+    else if (c->stopping)
+        snprintf(text, sizeof text, "stopping");
+    else if (c->rate > 0)
+        snprintf(text, sizeof text, "answering  %s t/s  Esc stops", speed(c->rate, rate));
+    else if (c->all > 0)
+        snprintf(text, sizeof text, "reading %lld of %lld  Esc stops", (long long)c->done,
+                 (long long)c->all);
+    else
+        snprintf(text, sizeof text, "reading  Esc stops");
+    const int left = v->cols - (int)strlen(text) - 1;
+    gn_canvas_put(v, y, left > 0 ? left : 0, v->cols, gn_slice_of(text), GN_STYLE_NOTE);
+}
+
+static bool is_busy(const gn_chat *c) { return !c->opened || c->answer >= 0; }
+
+static void draw_messages(gn_chat *c, gn_tui *t, const shape *s) {
+    gn_canvas *v = &t->canvas;
+    const int height = s->height - (is_busy(c) && s->height > 1), all = total_rows(c, s);
+    int top = c->follow ? all - height : row_at(c, s, c->top_turn, c->top_byte);
+    if (top >= all - height) {
+        top = all - height;
+        c->follow = true;
+    }
+    top = top < 0 ? 0 : top;
+    at_row(c, s, top);
+    int row = 0;
+    for (size_t i = 0; i < c->path.count && row < top + height; i++) {
+        const gn_turn *turn = c->turns.turn[c->path.id[i]];
+        const int rows = rows_of(&c->message[turn->id], turn, s);
+        for (int k = top > row ? top - row : 0; k < rows && row + k < top + height; k++)
+            draw_row(c, v, s, turn, k, s->first + row + k - top);
+        row += rows;
+    }
+    if (all == 0 && c->opened && !s->small)
+        gn_canvas_put(v, s->first, 1, v->cols,
+                      GN_S("Write a message and press Enter. F1 shows keys and commands."),
+                      GN_STYLE_DIM);
+    if (is_busy(c) && s->height > 1)
+        draw_progress(c, v, s->first + height);
+    c->height = height;
+}
+
+static void draw_waiting(const gn_chat *c, gn_tui *t, const shape *s) {
+    gn_canvas *v = &t->canvas;
+    for (int i = 0; i < s->n_queue; i++) {
+        const int k = c->n_queue - s->n_queue + i;
+        int col = gn_canvas_fmt(v, s->queue + i, 1, v->cols, GN_STYLE_NOTE, "queued %d: ", k + 1);
+        gn_canvas_put(v, s->queue + i, col, v->cols, gn_str_slice(&c->queue[k]), GN_STYLE_NOTE);
+    }
+    gn_wrap note = {0};
+    gn_wrap_update(&note, gn_str_slice(&t->note), v->cols - 2 > 1 ? v->cols - 2 : 1);
+    for (int i = 0; i < s->n_note; i++)
+        gn_wrap_draw(v, s->note + i, 1, v->cols, gn_str_slice(&t->note), note.row[i], NULL, 0,
+                     t->note_style);
+    gn_wrap_release(&note);
+}
+
+static void draw_input(gn_tui *t, const shape *s) {
+    gn_canvas *v = &t->canvas;
+    gn_wrap w = {0};
+    const gn_slice text = gn_line_text();
+    const int left = gn_canvas_put(v, s->input, 0, v->cols - 1, prompt_of(t), GN_STYLE_BOLD);
+    gn_wrap_update(&w, text, input_width(t));
+    const size_t cursor = gn_wrap_find(&w, gn_line_point());
+    for (int i = 0; i < s->n_input && (size_t)(s->skip_input + i) < w.count; i++)
+        gn_wrap_draw(v, s->input + i, left, v->cols, text, w.row[s->skip_input + i], NULL, 0,
+                     GN_STYLE_PLAIN);
+    if (t->mode != GN_MODE_READ && w.count > 0) {
+        const size_t from = w.row[cursor].first;
+        const int col = left + gn_columns((gn_slice){text.data + from, gn_line_point() - from});
+        v->cursor = true;
+        v->cursor_row = s->input + (int)cursor - s->skip_input;
+        v->cursor_col = col < v->cols ? col : v->cols - 1;
+    }
+    gn_wrap_release(&w);
+}
+
+/* Parts in the order they are shown; where there is no room the higher rank goes first. */
+static void draw_status(const gn_chat *c, gn_tui *t, const shape *s) {
+    enum { PARTS = 7 };
+    static const int rank[PARTS] = {0, 2, 3, 1, 5, 4, 6};
+    static const char *const mode[] = {"write", "read", "ask"};
+    char part[PARTS][96] = {{0}}, a[32], b[32];
+    gn_canvas *v = &t->canvas;
+    const bool full = c->context > 0 && c->last.used * 10 >= c->context * 9;
+    snprintf(part[0], 96, "%s", mode[t->mode]);
+    if (c->last.read + c->last.reused > 0) {
+        snprintf(part[1], 96, "reused %lld read %lld", (long long)c->last.reused,
+                 (long long)c->last.read);
+        snprintf(part[2], 96, "%s t/s", speed(rate_of(c->last.tokens, c->last.generate_s), a));
+        snprintf(part[4], 96, "state %s, %d kept %s", bytes_text(c->last.state_bytes, a),
+                 c->last.states, bytes_text(c->last.kept_bytes, b));
+    }
+    if (c->context > 0)
+        snprintf(part[3], 96, "%s/%s", grouped(c->last.used, a), grouped(c->context, b));
+    if (!c->follow)
+        snprintf(part[5], 96, "more below");
+    snprintf(part[6], 96, "F1 help");
+    int width = 0;
+    for (int most = PARTS - 1; most >= 0; most--) {
+        width = 1;
+        for (int i = 0; i < PARTS; i++)
+            width += part[i][0] && rank[i] <= most ? (int)strlen(part[i]) + 3 : 0;
+        if (width - 2 <= v->cols)
+            break;
+        for (int i = 0; i < PARTS; i++)
+            if (rank[i] == most && most > 0)
+                part[i][0] = '\0';
+    }
+    gn_canvas_paint(v, s->status, 0, v->cols, GN_STYLE_STATUS);
+    int col = 1;
+    for (int i = 0; i < PARTS; i++) {
+        if (!part[i][0])
+            continue;
+        if (col > 1)
+            col = gn_canvas_put(v, s->status, col, v->cols, GN_S(" | "), GN_STYLE_STATUS);
+        col = gn_canvas_put(v, s->status, col, v->cols, gn_slice_of(part[i]),
+                            i == 3 && full ? GN_STYLE_ERROR : GN_STYLE_STATUS);
+    }
+}
+
+void gn_chat_draw(void *self, gn_tui *t) {
+    gn_chat *c = self;
+    gn_canvas *v = &t->canvas;
+    const shape s = lay_out(c, t);
+    wrap_all(c, &s);
+    if (!s.small) {
+        draw_title(c, t);
+        gn_canvas_rule(v, 1, GN_STYLE_DIM);
+        gn_canvas_rule(v, s.input - 1, GN_STYLE_DIM);
+        gn_canvas_rule(v, s.status - 1, GN_STYLE_DIM);
+    }
+    if (s.height > 0)
+        draw_messages(c, t, &s);
+    draw_waiting(c, t, &s);
+    draw_input(t, &s);
+    draw_status(c, t, &s);
+}
+
+void gn_chat_scroll(void *self, gn_tui *t, int rows) {
+    gn_chat *c = self;
+    const shape s = lay_out(c, t);
+    wrap_all(c, &s);
+    const int all = total_rows(c, &s);
+    int top = c->follow ? all - c->height : row_at(c, &s, c->top_turn, c->top_byte);
+    top = rows > all ? all : rows < -all ? 0 : top + rows;
+    c->follow = top >= all - c->height;
+    at_row(c, &s, top < 0 ? 0 : top);
+}
+
+void gn_chat_show(gn_chat *c, gn_tui *t, int64_t id, size_t byte) {
+    const shape s = lay_out(c, t);
+    wrap_all(c, &s);
+    const int all = total_rows(c, &s), row = row_at(c, &s, id, byte),
+              top = c->follow ? all - c->height : row_at(c, &s, c->top_turn, c->top_byte);
+    if (row >= top && row < top + c->height)
+        return;
+    const int now =
+        row < top ? row : row - c->height + 1 + (byte < GN_BYTE_LABEL ? c->height / 2 : 0);
+    c->follow = now >= all - c->height;
+    at_row(c, &s, now < 0 ? 0 : now);
+}
+
+/* ---- search ------------------------------------------------------------- */
+
+/* Where the pattern stands before or after a place, in the branch in view. */
+void gn_chat_search(gn_chat *c, gn_tui *t, int direction) {
+    const gn_slice pattern = gn_str_slice(&c->pattern);
+    const int n = (int)c->path.count;
+    int at = n - 1;
+    size_t byte = SIZE_MAX;
+    if (pattern.len == 0 || n == 0)
+        return;
+    for (int i = 0; i < n; i++)
+        if (c->path.id[i] == c->found_turn) {
+            at = i;
+            byte = c->found_byte;
+        }
+    for (int looked = 0; looked <= n; looked++, at = (at + direction + n) % n) {
+        const gn_slice text = shown_text(c->turns.turn[c->path.id[at]]);
+        ptrdiff_t found = -1;
+        for (size_t i = 0; i < text.len;) {
+            const ptrdiff_t next = gn_slice_find(gn_slice_from(text, i), pattern);
+            if (next < 0)
+                break;
+            const size_t place = i + (size_t)next;
+            if (direction < 0 ? place < byte : byte == SIZE_MAX || place > byte) {
+                found = (ptrdiff_t)place;
+                if (direction > 0)
+                    break;
+            }
+            i = place + 1;
+        }
+        if (found >= 0) {
+            c->found_turn = c->path.id[at];
+            c->found_byte = (size_t)found;
+            gn_chat_show(c, t, c->found_turn, c->found_byte);
+            return;
+        }
+        byte = SIZE_MAX;
+    }
+    gn_tui_note(t, GN_STYLE_NOTE, "'%s' is not in this conversation", gn_str_text(&c->pattern));
+}

@@ -1,0 +1,53 @@
+/* requests.h - everything a key can ask for: one list.
+ *
+ *   X(NAME, "name", write keys, read keys, help)
+ *
+ * Keys are separated by spaces; "" for none. The list makes the enum, the default
+ * key table, `gneiss keys`, the help screen and the words a keys file may use.
+ */
+#ifndef GN_TUI_REQUESTS_H
+#define GN_TUI_REQUESTS_H
+
+#define GN_REQUESTS(X)                                                                             \
+    X(SEND, "send", "Enter", "", "send what is written")                                           \
+    X(NEWLINE, "newline", "Alt+Enter Ctrl+J", "", "begin a new line")                              \
+    X(ESCAPE, "escape", "Esc", "Esc", "stop the reply; else read the conversation")                \
+    X(CANCEL, "cancel", "Ctrl+C", "Ctrl+C", "stop the reply; else clear the input")                \
+    X(END, "end", "Ctrl+D", "", "quit, on an empty line")                                          \
+    X(WRITE, "write", "", "i a", "write a message")                                                \
+    X(UP, "history-up", "Up", "", "line above; on the first, what was sent before")                \
+    X(DOWN, "history-down", "Down", "", "line below; on the last, what was sent after")            \
+    X(COMPLETE, "complete", "Tab", "", "complete a command")                                       \
+    X(POP, "pop", "Ctrl+X", "", "take back the last message that waits")                           \
+    X(EDITOR, "editor", "Ctrl+G", "", "write in an editor")                                        \
+    X(NEXT, "next", "", "j Down", "next message")                                                  \
+    X(PREVIOUS, "previous", "", "k Up", "previous message")                                        \
+    X(PAGE_UP, "page-up", "PgUp", "PgUp b", "a page back")                                         \
+    X(PAGE_DOWN, "page-down", "PgDn", "PgDn Space", "a page on")                                   \
+    X(TOP, "top", "Ctrl+Home", "g Home", "the beginning")                                          \
+    X(BOTTOM, "bottom", "Ctrl+End", "G End", "the end")                                            \
+    X(SEARCH, "search", "", "/", "search")                                                         \
+    X(SEARCH_NEXT, "search-next", "", "n", "next match")                                           \
+    X(SEARCH_BACK, "search-back", "", "N", "match before")                                         \
+    X(COMMAND, "command", "", ":", "run a request or slash command")                               \
+    X(REGENERATE, "regenerate", "Alt+R Alt+r", "r", "answer again, beside the old answer")         \
+    X(UNDO, "undo", "", "u", "back to before the last message")                                    \
+    X(REDO, "redo", "", "U", "undo the undo")                                                      \
+    X(SIBLING_LEFT, "sibling-left", "Alt+Left", "[", "the answer before, of several")              \
+    X(SIBLING_RIGHT, "sibling-right", "Alt+Right", "]", "the answer after, of several")            \
+    X(HELP, "help", "F1", "F1 h ?", "this help")                                                   \
+    X(REDRAW, "redraw", "Ctrl+L", "Ctrl+L", "draw the screen again")                               \
+    X(SUSPEND, "suspend", "Ctrl+Z", "Ctrl+Z", "back to the shell; fg returns")                     \
+    X(BACK, "back", "", "q", "leave this view")                                                    \
+    X(QUIT, "quit", "", "Q", "quit")
+
+typedef enum gn_request {
+    GN_REQUEST_NONE,
+#define X(NAME, name, write, read, help) GN_REQUEST_##NAME,
+    GN_REQUESTS(X)
+#undef X
+        GN_REQUEST_SLASH, /* a slash command bound to a key; its text is the argument */
+    GN_REQUEST_COUNT
+} gn_request;
+
+#endif

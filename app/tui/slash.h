@@ -1,0 +1,36 @@
+/* slash.h - the commands of a chat: /regen, /undo, ... One list, as requests.h. */
+#ifndef GN_TUI_SLASH_H
+#define GN_TUI_SLASH_H
+
+#include "core/gneiss.h"
+
+#define GN_SLASHES(X)                                                                              \
+    X(REGEN, "/regen", "[N]", "answer message N (the last) again, beside the old answer")          \
+    X(UNDO, "/undo", "", "back to before the last message; nothing is lost")                       \
+    X(REDO, "/redo", "", "undo the undo")                                                          \
+    X(NEW, "/new", "", "begin a new conversation")                                                 \
+    X(SYSTEM, "/system", "[TEXT]", "show or change the system prompt (reads all again)")           \
+    X(SET, "/set", "[NAME [VALUE]]", "show or change a setting, from the next reply on")           \
+    X(STATS, "/stats", "", "speed and reuse of each reply")                                        \
+    X(HELP, "/help", "", "keys and commands")                                                      \
+    X(QUIT, "/quit", "", "quit")
+
+typedef enum gn_slash {
+    GN_SLASH_NONE,
+#define X(NAME, name, argument, help) GN_SLASH_##NAME,
+    GN_SLASHES(X)
+#undef X
+        GN_SLASH_COUNT
+} gn_slash;
+
+/* "/set temp .7" to the command and what follows. An unknown one: GN_INVALID with the nearest. */
+gn_slash gn_slash_parse(gn_slice line, gn_slice *argument, gn_error *e);
+const char *gn_slash_name(int i); /* i from 1; NULL past the last */
+const char *gn_slash_help(int i);
+void gn_slash_text(gn_str *out); /* a line each */
+
+/* Complete the word that line ends with: out gets what stands for the whole line, and
+ * choices the candidates, when there are several. False: nothing to complete. */
+bool gn_slash_complete(gn_slice line, gn_str *out, gn_str *choices);
+
+#endif

@@ -1,0 +1,92 @@
+/* view.h - what a view is, and what all of them share.
+ *
+ * A view draws on the canvas and answers requests; it knows neither terminal nor
+ * thread. loop.c turns keys into requests, worker events into calls of the views on
+ * the stack, and has the top one draw when something changed. A new screen is a new
+ * gn_view_ops and a request that pushes it.
+ */
+#ifndef GN_TUI_VIEW_H
+#define GN_TUI_VIEW_H
+
+#include "app/settings.h"
+#include "app/tui/canvas.h"
+#include "app/tui/keymap.h"
+#include "app/worker.h"
+
+typedef struct gn_tui gn_tui;
+
+typedef struct gn_view_ops {
+    const char *name; /* as a keys file says it */
+    void (*draw)(void *self, gn_tui *t);
+    /* True: it was for this view. argument: the text of a slash command; may be NULL. */
+    bool (*request)(void *self, gn_tui *t, gn_request r, const char *argument);
+    void (*scroll)(void *self, gn_tui *t, int rows); /* down is positive */
+    void (*event)(void *self, gn_tui *t, const gn_event *ev);
+    void (*search)(void *self, gn_tui *t, gn_slice pattern); /* "" is never given */
+    void (*close)(void *self);
+    /* Only of views that are written to; else NULL. */
+    void (*said)(void *self, gn_tui *t, gn_slice line);
+    void (*paste)(void *self, gn_tui *t, gn_slice text);
+} gn_view_ops;
+
+typedef struct gn_view {
+    const gn_view_ops *op;
+    void *self;
+} gn_view;
+
+typedef enum gn_mode {
+    GN_MODE_WRITE, /* the input has the keys */
+    GN_MODE_READ,  /* the view has them */
+    GN_MODE_ASK,   /* a line at the bottom: a search, a command */
+} gn_mode;
+
+struct gn_tui {
+    gn_canvas canvas;
+    gn_keymap keymap;
+    gn_settings *settings; /* borrowed */
+    gn_worker *worker;     /* borrowed */
+    gn_view view[8];       /* the last is on top */
+    int n_view;
+    gn_mode mode, before; /* before: the mode that ASK interrupted */
+    char asking;          /* of GN_MODE_ASK: '/' or ':' */
+    gn_str draft;         /* what was being written when ASK began */
+    gn_key first;         /* of a key sequence that is not complete; code 0: none */
+    gn_str note;          /* what the program has to say, until the next key */
+    gn_style note_style;
+    double now; /* seconds, of this turn of the loop */
+    bool dirty; /* something changed: draw */
+    bool quit;
+    bool color;       /* wanted */
+    gn_error failure; /* why it quit, if not because it was asked to */
+    /* What only a terminal can do; NULL elsewhere. */
+    void (*suspend)(gn_tui *t);
+    void (*redraw)(gn_tui *t);
+    bool (*edit)(gn_tui *t, gn_str *text, gn_error *e);
+    void *user;
+};
+
+/* ---- loop.c ------------------------------------------------------------- */
+
+bool gn_tui_init(gn_tui *t, gn_settings *settings, gn_worker *worker, bool unicode, gn_error *e);
+void gn_tui_release(gn_tui *t);
+/* Say something, until the next key. */
+void gn_tui_note(gn_tui *t, gn_style style, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+bool gn_tui_push(gn_tui *t, gn_view view); /* false, and closed, when the stack is full */
+void gn_tui_pop(gn_tui *t);
+void gn_tui_request(gn_tui *t, gn_request r, const char *argument);
+void gn_tui_input(gn_tui *t, const gn_input_event *ev);
+void gn_tui_events(gn_tui *t); /* whatever the worker has to tell */
+void gn_tui_draw(gn_tui *t);   /* on the canvas */
+/* On the terminal, until it quits. */
+bool gn_tui_run(gn_tui *t, gn_error *e);
+
+/* ---- views -------------------------------------------------------------- */
+
+/* bias is borrowed. seed: of the first reply, where the settings name none. */
+bool gn_chat_view(gn_view *out, const gn_bias *bias, int n_bias, uint64_t seed, gn_error *e);
+bool gn_help_view(gn_view *out, const gn_tui *t, gn_error *e);
+/* The key table as text, for the help view and `gneiss keys`. */
+void gn_keymap_text(const gn_keymap *m, gn_str *out);
+
+#endif

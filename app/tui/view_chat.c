@@ -1,0 +1,623 @@
+/* view_chat.c - a conversation: what is said, asked, waited for. Drawn by chat_draw.c. */
+#include "app/tui/chat.h"
+
+#include "app/command.h"
+#include "app/line.h"
+#include "app/tui/slash.h"
+
+#include <stdlib.h>
+
+/* ---- asking the engine -------------------------------------------------- */
+
+static bool no_memory(gn_tui *t) {
+    gn_tui_note(t, GN_STYLE_ERROR, "out of memory");
+    return false;
+}
+
+/* Ask for an answer below `question`, a turn of the user's. */
+static void ask(gn_chat *c, gn_tui *t, int64_t question) {
+    gn_ids path = {0};
+    gn_ask *a = gn_ask_new();
+    bool ok = a && gn_transcript_path(&c->turns, question, &path);
+    for (size_t i = 0; ok && i < path.count; i++) {
+        const gn_turn *turn = c->turns.turn[path.id[i]];
+        ok = gn_ask_say(a, turn->id, turn->role, gn_str_slice(&turn->text));
+    }
+    const gn_turn *answer =
+        ok ? gn_transcript_add(&c->turns, question, GN_ROLE_MODEL, (gn_slice){"", 0}) : NULL;
+    gn_ids_release(&path);
+    if (!answer || !gn_transcript_keep(&c->turns, &a->keep)) {
+        gn_ask_free(a);
+        no_memory(t);
+        return;
+    }
+    a->answer = answer->id;
+    a->budget = gn_settings_size(t->settings, "state-mem", (size_t)512 << 20);
+    a->limit = gn_settings_integer(t->settings, "n", 0);
+    a->sampling = c->sampling;
+    gn_sampling_set(t->settings, &a->sampling);
+    a->sampling.bias = c->bias;
+    a->sampling.n_bias = c->n_bias;
+    /* The next reply of the same conversation shall draw anew, and yet be repeatable. */
+    const int64_t seed = gn_settings_integer(t->settings, "seed", -1);
+    a->sampling.seed = (seed < 0 ? c->seed : (uint64_t)seed) + (uint64_t)answer->id;
+    c->answer = answer->id;
+    c->stopping = false;
+    c->done = c->all = 0;
+    c->rate = 0;
+    c->follow = true;
+    if (!t->worker->ask(t->worker, a)) {
+        c->answer = -1;
+        gn_tui_note(t, GN_STYLE_ERROR, "the engine is busy");
+    }
+}
+
+/* The root, with the system prompt of the settings. */
+static bool begin(gn_chat *c, gn_tui *t) {
+    const char *system = gn_settings_text(t->settings, "system");
+    return gn_transcript_add(&c->turns, -1, GN_ROLE_SYSTEM, gn_slice_of(system)) != NULL ||
+           no_memory(t);
+}
+
+static void say(gn_chat *c, gn_tui *t, gn_slice text) {
+    if (c->turns.head < 0 && !begin(c, t))
+        return;
+    const gn_turn *turn = gn_transcript_add(&c->turns, c->turns.head, GN_ROLE_USER, text);
+    c->selected = -1;
+    if (turn)
+        ask(c, t, turn->id);
+    else
+        no_memory(t);
+}
+
+static void say_next(gn_chat *c, gn_tui *t) {
+    if (c->n_queue == 0 || c->answer >= 0 || !c->opened)
+        return;
+    gn_str next = c->queue[0];
+    c->n_queue--;
+    memmove(c->queue, c->queue + 1, (size_t)c->n_queue * sizeof c->queue[0]);
+    say(c, t, gn_str_slice(&next));
+    gn_str_release(&next);
+}
+
+static void enqueue(gn_chat *c, gn_tui *t, gn_slice text) {
+    if (c->n_queue == GN_CHAT_QUEUE) {
+        gn_line_set(text);
+        gn_tui_note(t, GN_STYLE_ERROR, "%d messages wait already", GN_CHAT_QUEUE);
+        return;
+    }
+    c->queue[c->n_queue] = (gn_str){0};
+    gn_str_add(&c->queue[c->n_queue++], text);
+}
+
+static void stop(gn_chat *c, gn_tui *t) {
+    c->stopping = true;
+    t->worker->stop(t->worker, c->answer);
+}
+
+/* ---- what was written --------------------------------------------------- */
+
+/* Folded pastes get their text back. */
+static void unfold(const gn_chat *c, gn_slice line, gn_str *out) {
+    while (line.len > 0) {
+        ptrdiff_t nearest = -1;
+        int which = 0;
+        gn_str mark = {0};
+        for (int i = 0; i < c->n_paste; i++) {
+            gn_str_cut(&mark, 0);
+            gn_chat_paste_mark(i + 1, gn_str_slice(&c->paste[i]), &mark);
+            const ptrdiff_t at = gn_slice_find(line, gn_str_slice(&mark));
+            if (at >= 0 && (nearest < 0 || at < nearest)) {
+                nearest = at;
+                which = i;
+            }
+        }
+        if (nearest >= 0) {
+            gn_str_cut(&mark, 0);
+            gn_chat_paste_mark(which + 1, gn_str_slice(&c->paste[which]), &mark);
+        }
+        gn_str_add(out, (gn_slice){line.data, nearest < 0 ? line.len : (size_t)nearest});
+        if (nearest >= 0)
+            gn_str_add(out, gn_str_slice(&c->paste[which]));
+        line = nearest < 0 ? (gn_slice){"", 0} : gn_slice_from(line, (size_t)nearest + mark.len);
+        gn_str_release(&mark);
+    }
+}
+
+static void paste(void *self, gn_tui *t, gn_slice text) {
+    gn_chat *c = self;
+    int lines = 0;
+    for (size_t i = 0; i < text.len; i++)
+        lines += text.data[i] == '\n';
+    gn_str *list = NULL;
+    if (lines >= GN_FOLD_LINES)
+        list = realloc(c->paste, (size_t)(c->n_paste + 1) * sizeof *list);
+    if (!list) {
+        gn_line_insert(text);
+        return;
+    }
+    gn_str mark = {0};
+    c->paste = list;
+    c->paste[c->n_paste] = (gn_str){0};
+    gn_str_add(&c->paste[c->n_paste], text);
+    gn_chat_paste_mark(++c->n_paste, text, &mark);
+    gn_line_insert(gn_str_slice(&mark));
+    gn_str_release(&mark);
+    (void)t;
+}
+
+static void slash(gn_chat *c, gn_tui *t, gn_slice line);
+
+static void said(void *self, gn_tui *t, gn_slice line) {
+    gn_chat *c = self;
+    if (gn_text_strip(line, true, true).len == 0)
+        return;
+    gn_line_remember(line);
+    if (line.data[0] == '/' && !(line.len > 1 && line.data[1] == '/')) {
+        slash(c, t, line);
+        return;
+    }
+    gn_str text = {0};
+    unfold(c, line.data[0] == '/' ? gn_slice_from(line, 1) : line, &text);
+    if (text.failed)
+        no_memory(t);
+    else if (c->answer >= 0 || !c->opened)
+        enqueue(c, t, gn_str_slice(&text));
+    else
+        say(c, t, gn_str_slice(&text));
+    c->follow = true;
+    gn_str_release(&text);
+}
+
+/* ---- commands ----------------------------------------------------------- */
+
+static bool is_busy(const gn_chat *c, gn_tui *t) {
+    if (c->answer < 0 && c->opened)
+        return false;
+    gn_tui_note(t, GN_STYLE_ERROR,
+                c->opened ? "a reply is being written; Esc stops it" : "the model is loading");
+    return true;
+}
+
+static const gn_turn *turn_of(const gn_chat *c, int64_t id) {
+    return gn_transcript_turn(&c->turns, id);
+}
+
+/* Another answer, to the question that `id` is or answers. */
+static void regenerate(gn_chat *c, gn_tui *t, int64_t id) {
+    const gn_turn *turn = turn_of(c, id);
+    while (turn && turn->role == GN_ROLE_MODEL)
+        turn = turn_of(c, turn->parent);
+    if (is_busy(c, t))
+        return;
+    c->selected = -1;
+    if (turn && turn->role == GN_ROLE_USER)
+        ask(c, t, turn->id);
+    else
+        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to answer again");
+}
+
+static void regenerate_number(gn_chat *c, gn_tui *t, gn_slice argument) {
+    int64_t number;
+    if (argument.len == 0) {
+        regenerate(c, t, c->turns.head);
+        return;
+    }
+    if (gn_parse_integer(argument, &number))
+        for (size_t i = 0; i < c->path.count; i++)
+            if (number > 0 && c->message[c->path.id[i]].number == number) {
+                regenerate(c, t, c->path.id[i]);
+                return;
+            }
+    gn_tui_note(t, GN_STYLE_ERROR, "there is no message %.*s", (int)argument.len, argument.data);
+}
+
+static void moved(gn_chat *c) {
+    c->selected = -1;
+    c->follow = true;
+}
+
+static void undo(gn_chat *c, gn_tui *t) {
+    if (is_busy(c, t))
+        return;
+    if (!gn_transcript_undo(&c->turns))
+        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to undo");
+    moved(c);
+}
+
+static void redo(gn_chat *c, gn_tui *t) {
+    if (is_busy(c, t))
+        return;
+    if (!gn_transcript_redo(&c->turns))
+        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to redo");
+    moved(c);
+}
+
+/* To the answer beside the one in view, or the selected one. */
+static void step(gn_chat *c, gn_tui *t, int by) {
+    int64_t id = c->selected >= 0 ? c->selected : c->turns.head;
+    if (is_busy(c, t))
+        return;
+    const gn_turn *turn = turn_of(c, id);
+    if (turn && turn->role == GN_ROLE_USER && c->selected < 0)
+        turn = turn_of(c, turn->parent);
+    const int64_t to = turn ? gn_transcript_step(&c->turns, turn->id, by) : -1;
+    if (to < 0) {
+        gn_tui_note(t, GN_STYLE_NOTE, "there is no other answer on that side");
+        return;
+    }
+    c->turns.head = to;
+    moved(c);
+}
+
+static void system_prompt(gn_chat *c, gn_tui *t, gn_slice text) {
+    gn_error e = {0};
+    const char *now = gn_settings_text(t->settings, "system");
+    if (text.len == 0) {
+        gn_tui_note(t, GN_STYLE_NOTE, "system prompt: %s",
+                    now && now[0] ? now : "the template's own");
+        return;
+    }
+    if (is_busy(c, t))
+        return;
+    if (!gn_settings_set(t->settings, GN_S("system"), text, GN_SOURCE_SET, NULL, &e))
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
+    else if (c->turns.head >= 0 && !gn_transcript_reroot(&c->turns, text))
+        no_memory(t);
+    moved(c);
+}
+
+static void show_settings(gn_tui *t) {
+    int n;
+    const gn_setting *row = gn_setting_table(&n);
+    gn_str text = {0};
+    for (int i = 0; i < n; i++) {
+        const char *value = gn_settings_text(t->settings, row[i].option.name);
+        gn_str_fmt(&text, "%s%s=%s", i ? "  " : "", row[i].option.name,
+                   value ? value : row[i].unset);
+    }
+    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&text));
+    gn_str_release(&text);
+}
+
+static void set(gn_tui *t, gn_slice argument) {
+    gn_error e = {0};
+    gn_slice name = {argument.data, 0};
+    while (name.len < argument.len && argument.data[name.len] != ' ')
+        name.len++;
+    const gn_slice value = gn_text_strip(gn_slice_from(argument, name.len), true, true);
+    const gn_setting *row = gn_setting_find(name);
+    if (argument.len == 0)
+        show_settings(t);
+    else if (row && value.len == 0) {
+        const char *now = gn_settings_text(t->settings, row->option.name);
+        gn_tui_note(t, GN_STYLE_NOTE, "%s = %s (%s): %s", row->option.name, now ? now : row->unset,
+                    gn_source_name(gn_settings_source(t->settings, row->option.name)),
+                    row->option.help);
+    } else if (row && row->takes & (GN_TAKES_MODEL | GN_TAKES_ALWAYS) &&
+               strcmp(row->option.name, "state-mem") != 0)
+        gn_tui_note(t, GN_STYLE_ERROR, "%s is fixed while the model is open; start with --%s %.*s",
+                    row->option.name, row->option.name, (int)value.len, value.data);
+    else if (row && strcmp(row->option.name, "system") == 0)
+        gn_tui_note(t, GN_STYLE_ERROR, "/system TEXT changes the system prompt");
+    else if (!gn_settings_set(t->settings, name, value, GN_SOURCE_SET, NULL, &e))
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
+    else
+        gn_tui_note(t, GN_STYLE_NOTE, "%s = %.*s, from the next reply on", row->option.name,
+                    (int)value.len, value.data);
+}
+
+static void stats(const gn_chat *c, gn_tui *t) {
+    gn_str text = {0};
+    int64_t reused = 0, read = 0;
+    for (size_t i = 0; i < c->path.count; i++) {
+        const gn_turn *turn = c->turns.turn[c->path.id[i]];
+        if (turn->role != GN_ROLE_MODEL || turn->tokens == 0)
+            continue;
+        reused += turn->reused;
+        read += turn->read;
+        gn_str_fmt(
+            &text,
+            "%2d  reused %lld, read %lld in %.2f s (%.1f t/s), wrote %lld in %.2f s (%.1f t/s)\n",
+            c->message[turn->id].number, (long long)turn->reused, (long long)turn->read,
+            turn->prompt_s, turn->prompt_s > 0 ? (double)turn->read / turn->prompt_s : 0.0,
+            (long long)turn->tokens, turn->generate_s,
+            turn->generate_s > 0 ? (double)turn->tokens / turn->generate_s : 0.0);
+    }
+    if (reused + read > 0)
+        gn_str_fmt(&text, "of %lld prompt tokens %.0f %% needed no reading",
+                   (long long)(reused + read), 100.0 * (double)reused / (double)(reused + read));
+    else
+        gn_str_puts(&text, "no replies yet");
+    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&text));
+    gn_str_release(&text);
+}
+
+static void slash(gn_chat *c, gn_tui *t, gn_slice line) {
+    gn_error e = {0};
+    gn_slice argument;
+    switch (gn_slash_parse(line, &argument, &e)) {
+    case GN_SLASH_REGEN:
+        regenerate_number(c, t, argument);
+        break;
+    case GN_SLASH_UNDO:
+        undo(c, t);
+        break;
+    case GN_SLASH_REDO:
+        redo(c, t);
+        break;
+    case GN_SLASH_NEW:
+        if (!is_busy(c, t)) {
+            c->turns.head = -1;
+            c->last = (gn_answered){0};
+            moved(c);
+        }
+        break;
+    case GN_SLASH_SYSTEM:
+        system_prompt(c, t, argument);
+        break;
+    case GN_SLASH_SET:
+        set(t, argument);
+        break;
+    case GN_SLASH_STATS:
+        stats(c, t);
+        break;
+    case GN_SLASH_HELP:
+        gn_tui_request(t, GN_REQUEST_HELP, NULL);
+        break;
+    case GN_SLASH_QUIT:
+        t->quit = true;
+        break;
+    default:
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
+    }
+}
+
+/* ---- requests ----------------------------------------------------------- */
+
+/* The message before or after the selected one; the first time, the last in view. */
+static void select_by(gn_chat *c, gn_tui *t, int by) {
+    int at = -1;
+    for (size_t i = 0; i < c->path.count; i++)
+        if (c->path.id[i] == c->selected)
+            at = (int)i;
+    at = at < 0 ? (int)c->path.count - 1 : at + by;
+    if (at < 0 || at >= (int)c->path.count || turn_of(c, c->path.id[at])->text.len == 0)
+        return;
+    c->selected = c->path.id[at];
+    gn_chat_show(c, t, c->selected, GN_BYTE_LABEL);
+}
+
+static void complete(gn_tui *t) {
+    gn_str now = {0}, choices = {0};
+    if (gn_slash_complete(gn_line_text(), &now, &choices)) {
+        gn_line_set(gn_str_slice(&now));
+        if (choices.len)
+            gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&choices));
+        else {
+            const gn_slice word = gn_text_strip(gn_str_slice(&now), true, true);
+            for (int i = 1; gn_slash_name(i); i++)
+                if (gn_slice_is(word, gn_slash_name(i)))
+                    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_slash_help(i));
+        }
+    }
+    gn_str_release(&now);
+    gn_str_release(&choices);
+}
+
+static void pop_queue(gn_chat *c) {
+    if (c->n_queue == 0)
+        return;
+    gn_str last = c->queue[--c->n_queue];
+    gn_line_set(gn_str_slice(&last));
+    gn_str_release(&last);
+}
+
+static void cancel(gn_chat *c, gn_tui *t) {
+    if (c->answer >= 0)
+        stop(c, t);
+    else if (gn_line_text().len > 0) {
+        gn_line_remember(gn_line_text());
+        gn_line_set((gn_slice){"", 0});
+    } else
+        gn_tui_note(t, GN_STYLE_NOTE, "Ctrl+D or /quit quits");
+}
+
+static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
+    gn_chat *c = self;
+    const int page = c->height > 2 ? c->height - 1 : 1;
+    switch (r) {
+    case GN_REQUEST_ESCAPE:
+        if (c->answer < 0)
+            return false;
+        stop(c, t);
+        return true;
+    case GN_REQUEST_CANCEL:
+        cancel(c, t);
+        return true;
+    case GN_REQUEST_END:
+        if (gn_line_text().len == 0)
+            t->quit = true;
+        else
+            gn_line_type(GN_S("\x1b[3~"));
+        return true;
+    case GN_REQUEST_COMPLETE:
+        complete(t);
+        return true;
+    case GN_REQUEST_POP:
+        pop_queue(c);
+        return true;
+    case GN_REQUEST_NEXT:
+        select_by(c, t, 1);
+        return true;
+    case GN_REQUEST_PREVIOUS:
+        select_by(c, t, -1);
+        return true;
+    case GN_REQUEST_PAGE_UP:
+        gn_chat_scroll(c, t, -page);
+        return true;
+    case GN_REQUEST_PAGE_DOWN:
+        gn_chat_scroll(c, t, page);
+        return true;
+    case GN_REQUEST_TOP:
+        gn_chat_scroll(c, t, -INT32_MAX / 2);
+        return true;
+    case GN_REQUEST_BOTTOM:
+        c->follow = true;
+        return true;
+    case GN_REQUEST_SEARCH_NEXT:
+    case GN_REQUEST_SEARCH_BACK:
+        gn_chat_search(c, t, r == GN_REQUEST_SEARCH_NEXT ? 1 : -1);
+        return true;
+    case GN_REQUEST_REGENERATE:
+        regenerate(c, t, c->selected >= 0 ? c->selected : c->turns.head);
+        return true;
+    case GN_REQUEST_UNDO:
+        undo(c, t);
+        return true;
+    case GN_REQUEST_REDO:
+        redo(c, t);
+        return true;
+    case GN_REQUEST_SIBLING_LEFT:
+        step(c, t, -1);
+        return true;
+    case GN_REQUEST_SIBLING_RIGHT:
+        step(c, t, 1);
+        return true;
+    case GN_REQUEST_WRITE:
+        c->selected = -1;
+        return false;
+    case GN_REQUEST_SLASH:
+        slash(c, t, gn_slice_of(argument));
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void search(void *self, gn_tui *t, gn_slice pattern) {
+    gn_chat *c = self;
+    gn_str_cut(&c->pattern, 0);
+    gn_str_add(&c->pattern, pattern);
+    c->found_turn = -1;
+    gn_chat_search(c, t, -1);
+}
+
+/* ---- what the engine says ----------------------------------------------- */
+
+static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
+    gn_turn *turn = gn_transcript_turn(&c->turns, ev->answer);
+    if (turn) {
+        turn->complete = true;
+        turn->stop = ev->answered.stop;
+        turn->reused = ev->answered.reused;
+        turn->read = ev->answered.read;
+        turn->tokens = ev->answered.tokens;
+        turn->prompt_s = ev->answered.prompt_s;
+        turn->generate_s = ev->answered.generate_s;
+    }
+    c->last = ev->answered;
+    c->answer = -1;
+    if (ev->answered.stop == GN_STOP_CONTEXT)
+        gn_tui_note(t, GN_STYLE_ERROR,
+                    "the context is full: /undo goes back, /new begins again; nothing was dropped");
+    say_next(c, t);
+}
+
+/* It was not answered: the question goes back to where it was written, if that is free. */
+static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
+    const gn_turn *answer = turn_of(c, ev->answer);
+    const gn_turn *question = answer ? turn_of(c, answer->parent) : NULL;
+    c->answer = -1;
+    if (!question) {
+        t->failure = ev->error;
+        t->quit = true;
+        return;
+    }
+    ((gn_turn *)gn_transcript_turn(&c->turns, answer->id))->complete = true;
+    c->turns.head = question->parent;
+    if (gn_line_text().len == 0)
+        gn_line_set(gn_str_slice(&question->text));
+    moved(c);
+    if (ev->error.code == GN_CANCELLED)
+        gn_tui_note(t, GN_STYLE_NOTE, "stopped before the first word");
+    else
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", ev->error.message);
+}
+
+static void event(void *self, gn_tui *t, const gn_event *ev) {
+    gn_chat *c = self;
+    gn_turn *turn = gn_transcript_turn(&c->turns, ev->answer);
+    switch (ev->kind) {
+    case GN_EVENT_LOADING:
+    case GN_EVENT_READING:
+        c->done = ev->done;
+        c->all = ev->all;
+        break;
+    case GN_EVENT_OPENED:
+        for (int i = 0; i < c->n_bias && t->failure.code == GN_OK; i++)
+            if (c->bias[i].id >= ev->vocab) {
+                gn_fail(&t->failure, GN_INVALID, "--bias: id %d is not in the vocabulary of %d",
+                        (int)c->bias[i].id, ev->vocab);
+                t->quit = true;
+            }
+        c->opened = true;
+        c->done = c->all = 0;
+        gn_str_cut(&c->name, 0);
+        gn_str_add(&c->name, gn_str_slice(&ev->text));
+        c->context = ev->context;
+        c->sampling = ev->sampling;
+        if (ev->note.len)
+            gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&ev->note));
+        say_next(c, t);
+        break;
+    case GN_EVENT_TEXT:
+        if (turn) {
+            gn_str_add(&turn->text, gn_str_slice(&ev->text));
+            turn->tokens = ev->done;
+        }
+        c->rate = ev->seconds > 0 ? (double)ev->done / ev->seconds : 0;
+        break;
+    case GN_EVENT_DONE:
+        on_done(c, t, ev);
+        break;
+    case GN_EVENT_FAILED:
+        on_failed(c, t, ev);
+        break;
+    }
+}
+
+/* ---- life --------------------------------------------------------------- */
+
+static void close_chat(void *self) {
+    gn_chat *c = self;
+    gn_transcript_release(&c->turns);
+    for (size_t i = 0; i < c->n_message; i++)
+        gn_wrap_release(&c->message[i].wrap);
+    free(c->message);
+    gn_ids_release(&c->path);
+    for (int i = 0; i < c->n_queue; i++)
+        gn_str_release(&c->queue[i]);
+    for (int i = 0; i < c->n_paste; i++)
+        gn_str_release(&c->paste[i]);
+    free(c->paste);
+    gn_str_release(&c->name);
+    gn_str_release(&c->pattern);
+    free(c);
+}
+
+static const gn_view_ops ops = {"chat", gn_chat_draw, request, gn_chat_scroll, event,
+                                search, close_chat,   said,    paste};
+
+bool gn_chat_view(gn_view *out, const gn_bias *bias, int n_bias, uint64_t seed, gn_error *e) {
+    gn_chat *c = calloc(1, sizeof *c);
+    if (!c)
+        return gn_fail(e, GN_NO_MEMORY, "chat: out of memory");
+    c->turns.head = c->answer = c->top_turn = c->selected = c->found_turn = -1;
+    c->follow = true;
+    c->bias = bias;
+    c->n_bias = n_bias;
+    c->seed = seed;
+    *out = (gn_view){&ops, c};
+    return true;
+}

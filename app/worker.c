@@ -1,0 +1,227 @@
+/* worker.c - see worker.h. */
+#include "app/worker.h"
+
+#include "app/queue.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { EVENTS = 256, QUESTIONS = 2, NOTHING = -2 };
+
+typedef struct engine_worker {
+    gn_worker worker;
+    char *path;
+    gn_engine_options options;
+    gn_queue *asks, *events;
+    pthread_t thread;
+    atomic_bool closing;
+    atomic_llong stopped; /* the answer that shall end; NOTHING: none */
+    /* the engine's thread alone */
+    int64_t answer;
+    double told; /* when progress was told last */
+} engine_worker;
+
+void gn_event_free(void *event) {
+    gn_event *ev = event;
+    if (!ev)
+        return;
+    gn_str_release(&ev->text);
+    gn_str_release(&ev->note);
+    free(ev);
+}
+
+static void free_ask(void *ask) { gn_ask_free(ask); }
+
+/* ---- on the engine's thread --------------------------------------------- */
+
+static gn_event *event_of(engine_worker *w, gn_event_kind kind) {
+    gn_event *ev = calloc(1, sizeof *ev);
+    if (ev) {
+        ev->kind = kind;
+        ev->answer = w->answer;
+    }
+    return ev;
+}
+
+/* False when nobody listens any more, or no memory is left. */
+static bool tell(engine_worker *w, gn_event *ev) {
+    if (ev && gn_queue_put(w->events, ev))
+        return true;
+    gn_event_free(ev);
+    return false;
+}
+
+static bool wanted(engine_worker *w) {
+    return !atomic_load(&w->closing) && atomic_load(&w->stopped) != w->answer;
+}
+
+/* Progress, at most twenty times a second. */
+static bool progress(engine_worker *w, gn_event_kind kind, int64_t done, int64_t all) {
+    const double now = gn_seconds();
+    if (now - w->told >= 0.05) {
+        w->told = now;
+        gn_event *ev = event_of(w, kind);
+        if (ev) {
+            ev->done = done;
+            ev->all = all;
+        }
+        if (!tell(w, ev))
+            return false;
+    }
+    return wanted(w);
+}
+
+static bool loading(void *user, size_t done, size_t all) {
+    return progress(user, GN_EVENT_LOADING, (int64_t)done, (int64_t)all);
+}
+
+static bool reading(void *user, int64_t done, int64_t all) {
+    return progress(user, GN_EVENT_READING, done, all);
+}
+
+static bool text(void *user, gn_slice piece, int64_t tokens, double seconds) {
+    engine_worker *w = user;
+    gn_event *ev = event_of(w, GN_EVENT_TEXT);
+    if (ev) {
+        ev->done = tokens;
+        ev->seconds = seconds;
+        gn_str_add(&ev->text, piece);
+    }
+    return tell(w, ev) && wanted(w);
+}
+
+static void fail(engine_worker *w, const gn_error *e) {
+    gn_event *ev = event_of(w, GN_EVENT_FAILED);
+    if (ev)
+        ev->error = *e;
+    tell(w, ev);
+}
+
+static void answer(engine_worker *w, gn_reading *r, const gn_ask *ask) {
+    const gn_reading_hooks hooks = {reading, text, w};
+    gn_error e = {0};
+    gn_answered done;
+    w->answer = ask->answer;
+    w->told = 0;
+    if (gn_reading_answer(r, ask, &hooks, &done, &e)) {
+        gn_event *ev = event_of(w, GN_EVENT_DONE);
+        if (ev)
+            ev->answered = done;
+        tell(w, ev);
+    } else
+        fail(w, &e);
+    w->answer = -1;
+}
+
+static gn_engine *open_engine(engine_worker *w, gn_error *e) {
+    gn_engine *g = gn_engine_open(w->path, &w->options, e);
+    if (!g)
+        return NULL;
+    if (!gn_engine_tokenizer(g))
+        gn_fail(e, GN_UNSUPPORTED, "'%s' has no tokenizer, so nobody can talk to it", w->path);
+    else if (gn_engine_template(g).len == 0)
+        gn_fail(e, GN_UNSUPPORTED,
+                "'%s' has no chat template: name one with --template, or use gneiss run --raw",
+                w->path);
+    if (e->code == GN_OK)
+        return g;
+    gn_engine_close(g);
+    return NULL;
+}
+
+static void *work(void *user) {
+    engine_worker *w = user;
+    gn_error e = {0};
+    gn_engine *g = open_engine(w, &e);
+    gn_reading *r = g ? gn_reading_new(g, &e) : NULL;
+    if (r) {
+        gn_event *ev = event_of(w, GN_EVENT_OPENED);
+        if (ev) {
+            gn_str_puts(&ev->text, gn_engine_name(g));
+            gn_str_puts(&ev->note, gn_engine_warnings(g));
+            ev->context = gn_engine_context(g);
+            ev->vocab = gn_engine_vocab(g);
+            ev->sampling = gn_engine_sampling(g);
+        }
+        tell(w, ev);
+    } else
+        fail(w, &e);
+    for (gn_ask *ask; (ask = gn_queue_take(w->asks)); gn_ask_free(ask))
+        if (r && !atomic_load(&w->closing))
+            answer(w, r, ask);
+    gn_reading_free(r);
+    gn_engine_close(g);
+    return NULL;
+}
+
+/* ---- on the screen's ---------------------------------------------------- */
+
+static bool ask(gn_worker *worker, gn_ask *a) {
+    engine_worker *w = (engine_worker *)worker;
+    atomic_store(&w->stopped, NOTHING);
+    if (gn_queue_offer(w->asks, a))
+        return true;
+    gn_ask_free(a);
+    return false;
+}
+
+static gn_event *next(gn_worker *worker) {
+    return gn_queue_poll(((engine_worker *)worker)->events);
+}
+
+static void stop(gn_worker *worker, int64_t id) {
+    atomic_store(&((engine_worker *)worker)->stopped, id);
+}
+
+static int fd(gn_worker *worker) { return gn_queue_fd(((engine_worker *)worker)->events); }
+
+static void release(engine_worker *w) {
+    gn_queue_free(w->asks, free_ask);
+    gn_queue_free(w->events, gn_event_free);
+    free(w->path);
+    free(w);
+}
+
+static void close_worker(gn_worker *worker) {
+    engine_worker *w = (engine_worker *)worker;
+    atomic_store(&w->closing, true);
+    gn_queue_close(w->asks);
+    gn_queue_close(w->events);
+    pthread_join(w->thread, NULL);
+    release(w);
+}
+
+gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error *e) {
+    engine_worker *w = calloc(1, sizeof *w);
+    if (!w) {
+        gn_fail(e, GN_NO_MEMORY, "engine thread: out of memory");
+        return NULL;
+    }
+    w->worker = (gn_worker){ask, next, stop, fd, close_worker};
+    w->path = strdup(path);
+    w->options = *o;
+    w->options.progress = loading;
+    w->options.user = w;
+    w->answer = -1;
+    atomic_store(&w->stopped, NOTHING);
+    w->asks = gn_queue_new(QUESTIONS, e);
+    w->events = gn_queue_new(EVENTS, e);
+    /* Signals are the screen's, but for those of a fault. */
+    sigset_t all, before;
+    sigfillset(&all);
+    static const int fault[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    for (size_t i = 0; i < sizeof fault / sizeof fault[0]; i++)
+        sigdelset(&all, fault[i]);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const bool ok =
+        w->path && w->asks && w->events && pthread_create(&w->thread, NULL, work, w) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (ok)
+        return &w->worker;
+    if (e->code == GN_OK)
+        gn_fail(e, GN_IO, "engine thread: the system gives none");
+    release(w);
+    return NULL;
+}

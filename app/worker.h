@@ -1,0 +1,50 @@
+/* worker.h - the engine on a thread of its own: questions in, events out.
+ *
+ * The screen never waits for it: posting refuses rather than blocks, events are
+ * fetched when the descriptor is readable, and to stop is to set a flag that is
+ * read between steps. Values cross; nothing of the engine's does. A table of
+ * functions, so that a script can answer in the engine's place.
+ */
+#ifndef GN_APP_WORKER_H
+#define GN_APP_WORKER_H
+
+#include "app/reading.h"
+
+typedef enum gn_event_kind {
+    GN_EVENT_LOADING, /* done of all bytes */
+    GN_EVENT_OPENED,  /* the engine is there: name, device, context, sampling */
+    GN_EVENT_READING, /* done of all tokens of a question */
+    GN_EVENT_TEXT,    /* more of an answer; done: tokens so far, seconds since the first */
+    GN_EVENT_DONE,    /* answered */
+    GN_EVENT_FAILED,  /* error; with answer -1 the engine could not be opened */
+} gn_event_kind;
+
+typedef struct gn_event {
+    gn_event_kind kind;
+    int64_t answer; /* id of the turn it belongs to; -1: none */
+    int64_t done, all;
+    double seconds;
+    gn_str text;     /* TEXT; OPENED: the checkpoint's name */
+    gn_str note;     /* OPENED: what the engine warns of */
+    int64_t context; /* OPENED: most tokens of a conversation */
+    int vocab;       /* OPENED */
+    gn_sampling sampling;
+    gn_answered answered;
+    gn_error error;
+} gn_event;
+void gn_event_free(void *event);
+
+typedef struct gn_worker gn_worker;
+struct gn_worker {
+    /* Takes the question; false (and it is freed) when it is busy. */
+    bool (*ask)(gn_worker *w, gn_ask *ask);
+    gn_event *(*next)(gn_worker *w); /* NULL: none. Free with gn_event_free() */
+    void (*stop)(gn_worker *w, int64_t answer);
+    int (*fd)(gn_worker *w);
+    void (*close)(gn_worker *w); /* stops what it does, and frees it */
+};
+
+/* Opens the engine in the background. The option's strings must outlive it. */
+gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error *e);
+
+#endif
