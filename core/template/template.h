@@ -30,7 +30,8 @@ void gn_template_free(gn_template *t);
 bool gn_template_render(const gn_template *t, const gn_value *vars, gn_str *out, gn_error *e);
 /* The value of an expression, made in a. An undefined one fails in GN_TEMPLATE_TASK
  * and is null in GN_TEMPLATE_CHAT. */
-gn_value *gn_template_evaluate(const gn_template *t, const gn_value *vars, gn_arena *a, gn_error *e);
+gn_value *gn_template_evaluate(const gn_template *t, const gn_value *vars, gn_arena *a,
+                               gn_error *e);
 /* Truth as Python sees it. */
 bool gn_value_true(const gn_value *v);
 
