@@ -1,18 +1,44 @@
 /* kernel_int_avx2.c - products of panels on AVX2.
  *
- * A tile is half a panel, eight rows, and up to TILE tokens; blocks are widened
- * to bytes on their way from memory. vpmaddubsw adds products of two columns in
- * 16 bits: codes of 4 and 5 bits leave room to add more there before they are
- * widened, those of 6 bits are multiplied by their scale on the way, and codes
- * of 8 bits have none. All of it is exact, so an output is the same chain as
- * on every instruction set.
+ * A tile is one panel, in halves, and up to TILE tokens. For one or two tokens
+ * blocks are widened to bytes on their way from memory; for more, CHUNK blocks
+ * are widened at a time and meet all tokens, whose sums wait in y.
+ *
+ * vpmaddubsw adds products of two columns in 16 bits: codes of 4 and 5 bits
+ * leave room to add more there before they are widened, those of 6 bits are
+ * multiplied by their scale on the way, and codes of 8 bits have none. All of it
+ * is exact, so an output is the same chain as on every instruction set.
  */
 #include "core/cpu/blocks_avx2.h"
 #include "core/cpu/kernel_int.h"
 
 #include <string.h>
 
-enum { TILE = 4, AHEAD = 2048 };
+enum { TILE = 4, CHUNK = 8, AHEAD = 2048 };
+
+/* A block widened. */
+typedef struct wide {
+    _Alignas(64) uint8_t code[8][64];
+    float d[16], m[16];
+    int32_t a[16], b[16], n[16];
+} wide;
+
+/* Both halves of a block: in registers, or widened. */
+typedef struct source {
+    const block *half;
+    const wide *w;
+} source;
+
+INLINE __m256i code_of(const source *s, int h, int j) {
+    return s->w ? _mm256_load_si256((const void *)(s->w->code[j] + 32 * h)) : s->half[h].code[j];
+}
+INLINE __m256i load_ints(const int32_t *at) { return _mm256_load_si256((const void *)at); }
+INLINE __m256i first_scale(const source *s, int h) {
+    return s->w ? load_ints(s->w->a + 8 * h) : s->half[h].a;
+}
+INLINE __m256i second_scale(const source *s, int h) {
+    return s->w ? load_ints(s->w->b + 8 * h) : s->half[h].b;
+}
 
 /* Keeps the compiler from turning a chain of additions into a tree, which would not fit the
  * registers. */
@@ -25,142 +51,253 @@ INLINE __m256i all4(const int8_t *code) {
     return _mm256_set1_epi32(v);
 }
 
-/* Products of vectors [first, first + count), in pairs of columns. */
-INLINE void pairs(__m256i *sum, const __m256i *code, const int8_t *x, const int N, const int first,
-                  const int count) {
+/* Products of vectors [first, first + count) of both halves, in pairs of columns. */
+INLINE void pairs(__m256i sum[2][TILE], const source *b, const int8_t *x, const int N,
+                  const int first, const int count) {
 #pragma GCC unroll 8
     for (int j = first; j < first + count; j++)
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++) {
-            const __m256i two = _mm256_maddubs_epi16(code[j], all4(x + GN_QUANT * n + 4 * j));
-            sum[n] = j == first ? two : _mm256_add_epi16(sum[n], two);
-            CHAIN(sum[n]);
+            const __m256i in = all4(x + GN_QUANT * n + 4 * j);
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++) {
+                const __m256i two = _mm256_maddubs_epi16(code_of(b, h, j), in);
+                sum[h][n] = j == first ? two : _mm256_add_epi16(sum[h][n], two);
+                CHAIN(sum[h][n]);
+            }
         }
 }
 
-/* dot[n] += scale times the products of vectors [first, first + count). */
-INLINE void gather(__m256i *dot, __m256i scale, const __m256i *code, const int8_t *x, const int N,
-                   const int first, const int count) {
-    __m256i sum[TILE];
-    pairs(sum, code, x, N, first, count);
+/* dot += the products of vectors [first, first + count), times 1 or one of the block's scales. */
+INLINE void gather(__m256i dot[2][TILE], const source *b, const int8_t *x, const int N,
+                   const int first, const int count, const int scale) {
+    __m256i sum[2][TILE];
+    pairs(sum, b, x, N, first, count);
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+        const __m256i factor = scale == 0   ? _mm256_set1_epi16(1)
+                               : scale == 1 ? first_scale(b, h)
+                                            : second_scale(b, h);
 #pragma GCC unroll 8
-    for (int n = 0; n < N; n++)
-        dot[n] = _mm256_add_epi32(dot[n], _mm256_madd_epi16(sum[n], scale));
+        for (int n = 0; n < N; n++)
+            dot[h][n] = _mm256_add_epi32(dot[h][n], _mm256_madd_epi16(sum[h][n], factor));
+    }
 }
 
-/* dot[n] += the products of signed codes. */
-INLINE void signed_dots(__m256i *dot, const __m256i *code, const int8_t *x, const int N) {
+/* dot += the products of signed codes. */
+INLINE void signed_dots(__m256i dot[2][TILE], const source *b, const int8_t *x, const int N) {
     const __m256i one = _mm256_set1_epi16(1);
 #pragma GCC unroll 8
     for (int j = 0; j < 8; j++) {
-        const __m256i size = _mm256_abs_epi8(code[j]);
+        const __m256i size[2] = {_mm256_abs_epi8(code_of(b, 0, j)),
+                                 _mm256_abs_epi8(code_of(b, 1, j))};
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++) {
-            const __m256i in = _mm256_sign_epi8(all4(x + GN_QUANT * n + 4 * j), code[j]);
-            dot[n] =
-                _mm256_add_epi32(dot[n], _mm256_madd_epi16(_mm256_maddubs_epi16(size, in), one));
-            CHAIN(dot[n]);
+            const __m256i in = all4(x + GN_QUANT * n + 4 * j);
+#pragma GCC unroll 2
+            for (int h = 0; h < 2; h++) {
+                const __m256i turned = _mm256_sign_epi8(in, code_of(b, h, j));
+                const __m256i two = _mm256_maddubs_epi16(size[h], turned);
+                dot[h][n] = _mm256_add_epi32(dot[h][n], _mm256_madd_epi16(two, one));
+                CHAIN(dot[h][n]);
+            }
         }
     }
 }
 
-/* The integers of a block with tokens [i, i + N). */
-INLINE void multiply(__m256i *dot, const block *b, const gn_quants *x, size_t i, const int N,
-                     const int format) {
+/* The integers of both halves of a block with tokens [i, i + N). */
+INLINE void multiply(__m256i dot[2][TILE], const source *b, const gn_quants *x, size_t i,
+                     const int N, const int format) {
     const int8_t *code = x->code + i * GN_QUANT;
-    const __m256i one = _mm256_set1_epi16(1);
     const int middle = middle_of(format);
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++)
 #pragma GCC unroll 8
-    for (int n = 0; n < N; n++) {
-        dot[n] = _mm256_setzero_si256();
-        if (width_of(format) == SIX_BITS && middle) {
-            const __m256i scales = _mm256_blend_epi16(b->a, b->b, 0xaa);
-            const __m256i sums = _mm256_madd_epi16(scales, ints(x->pair[i + (size_t)n]));
-            dot[n] = _mm256_sub_epi32(dot[n], _mm256_slli_epi32(sums, middle));
-        } else if (middle) {
-            dot[n] = _mm256_srai_epi32(ints(x->offset[i + (size_t)n]), 7 - middle);
+        for (int n = 0; n < N; n++) {
+            dot[h][n] = _mm256_setzero_si256();
+            if (width_of(format) == SIX_BITS && middle) {
+                const __m256i scales =
+                    _mm256_blend_epi16(first_scale(b, h), second_scale(b, h), 0xaa);
+                const __m256i sums = _mm256_madd_epi16(scales, ints(x->pair[i + (size_t)n]));
+                dot[h][n] = _mm256_sub_epi32(dot[h][n], _mm256_slli_epi32(sums, middle));
+            } else if (middle) {
+                dot[h][n] = _mm256_srai_epi32(ints(x->offset[i + (size_t)n]), 7 - middle);
+            }
         }
-    }
     switch (width_of(format)) {
     case SIGNED:
-        signed_dots(dot, b->code, code, N);
+        signed_dots(dot, b, code, N);
         break;
     case FOUR_BITS:
-        gather(dot, one, b->code, code, N, 0, 8);
+        gather(dot, b, code, N, 0, 8, 0);
         break;
     case FIVE_BITS:
-        gather(dot, one, b->code, code, N, 0, 4);
-        gather(dot, one, b->code, code, N, 4, 4);
+        gather(dot, b, code, N, 0, 4, 0);
+        gather(dot, b, code, N, 4, 4, 0);
         break;
     default:
-        gather(dot, b->a, b->code, code, N, 0, 2);
-        gather(dot, b->a, b->code, code, N, 2, 2);
-        gather(dot, b->b, b->code, code, N, 4, 2);
-        gather(dot, b->b, b->code, code, N, 6, 2);
+        gather(dot, b, code, N, 0, 2, 1);
+        gather(dot, b, code, N, 2, 2, 1);
+        gather(dot, b, code, N, 4, 2, 2);
+        gather(dot, b, code, N, 6, 2, 2);
     }
 }
 
-/* y + what a block, multiplied out, gives with token i. */
-INLINE __m256 join(__m256 y, __m256i dot, const block *b, const gn_quants *x, size_t i,
+/* y + what half a block, multiplied out, gives with token i. */
+INLINE __m256 join(__m256 y, __m256i dot, const source *b, int h, const gn_quants *x, size_t i,
                    const kind k) {
     const __m256 scale = _mm256_broadcast_ss(&x->scale[i]);
-    y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(b->d, scale), y);
-    if (k == LINED)
-        y = _mm256_fmadd_ps(b->m, _mm256_broadcast_ss(&x->sum[i]), y);
-    if (k == MINIMUM) {
-        const __m256i sums = _mm256_madd_epi16(b->n, ints(x->pair[i]));
-        y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_mul_ps(b->m, scale), y);
+    const __m256 d = b->w ? _mm256_load_ps(b->w->d + 8 * h) : b->half[h].d;
+    y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), _mm256_mul_ps(d, scale), y);
+    if (k == LINED || k == MINIMUM) {
+        const __m256 m = b->w ? _mm256_load_ps(b->w->m + 8 * h) : b->half[h].m;
+        if (k == LINED)
+            return _mm256_fmadd_ps(m, _mm256_broadcast_ss(&x->sum[i]), y);
+        const __m256i n = b->w ? load_ints(b->w->n + 8 * h) : b->half[h].n;
+        const __m256i sums = _mm256_madd_epi16(n, ints(x->pair[i]));
+        y = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), _mm256_mul_ps(m, scale), y);
     }
     return y;
 }
 
-/* Tokens [t, t + N) with H halves of a panel. */
-INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants *x, int t,
-                 const int H, const int N, const int format) {
-    const kind k = kind_of(format);
-    const int groups = gn_panel_groups(format), lines = gn_panel_words(format);
-    __m256 s[2][TILE];
+/* s += what a block gives with tokens [i, i + N). */
+INLINE void add_block(__m256 s[2][TILE], const source *b, const gn_quants *x, size_t i, const int N,
+                      const int format) {
+    __m256i dot[2][TILE];
+    multiply(dot, b, x, i, N, format);
 #pragma GCC unroll 2
-    for (int h = 0; h < H; h++)
+    for (int h = 0; h < 2; h++)
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++)
-            s[h][n] = _mm256_setzero_ps();
-    size_t i = (size_t)t;
+            s[h][n] = join(s[h][n], dot[h][n], b, h, x, i + (size_t)n, kind_of(format));
+}
+
+/* y, as far as it goes (from zero if not at all), to and from registers. */
+INLINE void take_up(__m256 s[2][TILE], const float *y, size_t stride, const int N, bool begun) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; n++)
+            s[h][n] = begun ? _mm256_loadu_ps(y + (size_t)n * stride + 8 * h) : _mm256_setzero_ps();
+}
+INLINE void put_down(float *y, size_t stride, __m256 s[2][TILE], const int N) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++)
+#pragma GCC unroll 8
+        for (int n = 0; n < N; n++)
+            _mm256_storeu_ps(y + (size_t)n * stride + 8 * h, s[h][n]);
+}
+
+/* All of a panel with N tokens. */
+INLINE void few(float *y, size_t stride, const uint8_t *panel, const gn_quants *x, const int N,
+                const int format) {
+    const int groups = gn_panel_groups(format), lines = gn_panel_words(format);
+    __m256 s[2][TILE];
+    take_up(s, y, stride, N, false);
+    size_t i = 0;
     for (int b = 0; b < x->blocks / groups; b++) {
         const uint8_t *at = panel + gn_panel_word((size_t)b, format);
         const uint8_t *half = panel + gn_panel_half((size_t)b, format);
 #pragma GCC unroll 8
-        for (int g = 0; g < groups; g++, i += (size_t)x->stride)
-#pragma GCC unroll 2
-            for (int h = 0; h < H; h++) {
-                const block w = fetch(format, at + 32 * h, half + 16 * h, g);
-                __m256i dot[TILE];
-                multiply(dot, &w, x, i, N, format);
-#pragma GCC unroll 8
-                for (int n = 0; n < N; n++)
-                    s[h][n] = join(s[h][n], dot[n], &w, x, i + (size_t)n, k);
-            }
-        for (int line = 0; t == 0 && line < lines; line++)
+        for (int g = 0; g < groups; g++, i += (size_t)x->stride) {
+            const block w[2] = {fetch(format, at, half, g), fetch(format, at + 32, half + 16, g)};
+            const source from = {w, NULL};
+            add_block(s, &from, x, i, N, format);
+        }
+        for (int line = 0; line < lines; line++)
             _mm_prefetch((const char *)at + AHEAD + 64 * line, _MM_HINT_T0);
     }
-#pragma GCC unroll 2
-    for (int h = 0; h < H; h++)
-#pragma GCC unroll 8
-        for (int n = 0; n < N; n++)
-            _mm256_storeu_ps(y + (size_t)(t + n) * stride + 8 * h, s[h][n]);
+    put_down(y, stride, s, N);
 }
 
-/* Every token with one panel. Few tokens take both halves at once, so that memory is read in
- * order. */
-INLINE void tiles(float *y, size_t stride, const uint8_t *panel, const gn_quants *x,
-                  const int format) {
+/* Half h of a block, widened. */
+INLINE void widen_half(wide *to, int h, const uint8_t *at, const uint8_t *half, const int g,
+                       const int format) {
+    const block w = fetch(format, at + 32 * h, half + 16 * h, g);
+    const kind k = kind_of(format);
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++)
+        _mm256_store_si256((void *)(to->code[j] + 32 * h), w.code[j]);
+    _mm256_store_ps(to->d + 8 * h, w.d);
+    if (k == LINED || k == MINIMUM)
+        _mm256_store_ps(to->m + 8 * h, w.m);
+    if (k == GROUPED || k == MINIMUM) {
+        _mm256_store_si256((void *)(to->a + 8 * h), w.a);
+        _mm256_store_si256((void *)(to->b + 8 * h), w.b);
+    }
+    if (k == MINIMUM)
+        _mm256_store_si256((void *)(to->n + 8 * h), w.n);
+}
+
+/* Blocks [first, first + count) of a panel, each of its groups a block of 32. */
+INLINE void widen(wide *to, const uint8_t *panel, int first, int count, const int format) {
+    const int groups = gn_panel_groups(format);
+    for (int b = first / groups; b < (first + count) / groups; b++) {
+        const uint8_t *at = panel + gn_panel_word((size_t)b, format);
+        const uint8_t *half = panel + gn_panel_half((size_t)b, format);
+#pragma GCC unroll 8
+        for (int g = 0; g < groups; g++, to++) {
+            widen_half(to, 0, at, half, g, format);
+            widen_half(to, 1, at, half, g, format);
+        }
+        for (int line = 0; line < gn_panel_words(format); line++)
+            _mm_prefetch((const char *)at + AHEAD + 64 * line, _MM_HINT_T0);
+    }
+}
+
+/* Widened blocks [first, first + count) with tokens [t, t + N). */
+INLINE void tile(float *y, size_t stride, const wide *w, int first, int count, const gn_quants *x,
+                 int t, const int N, const int format) {
+    __m256 s[2][TILE];
+    y += (size_t)t * stride;
+    take_up(s, y, stride, N, first > 0);
+    for (int b = 0; b < count; b++) {
+        const source from = {NULL, w + b};
+        const size_t i = (size_t)(first + b) * (size_t)x->stride + (size_t)t;
+        add_block(s, &from, x, i, N, format);
+    }
+    put_down(y, stride, s, N);
+}
+
+INLINE void many(float *y, size_t stride, const uint8_t *panel, const gn_quants *x,
+                 const int format) {
+    wide w[CHUNK];
+    for (int first = 0; first < x->blocks; first += CHUNK) {
+        const int count = x->blocks - first < CHUNK ? x->blocks - first : CHUNK;
+        int t = 0;
+        widen(w, panel, first, count, format);
+        for (; t + TILE <= x->tokens; t += TILE)
+            tile(y, stride, w, first, count, x, t, TILE, format);
+        for (; t + 2 <= x->tokens; t += 2)
+            tile(y, stride, w, first, count, x, t, 2, format);
+        if (t < x->tokens)
+            tile(y, stride, w, first, count, x, t, 1, format);
+    }
+}
+
+/* Two formats are widened in so few steps that they never need writing down. */
+INLINE bool light(const int format) { return format == GN_Q8_0 || format == GN_Q4_0; }
+
+/* Every token with one panel. */
+INLINE void product(float *y, size_t stride, const uint8_t *panel, const gn_quants *x,
+                    const int format) {
+    if (x->tokens > 2 && !light(format)) {
+        many(y, stride, panel, x, format);
+        return;
+    }
     int t = 0;
-    for (; t + TILE <= x->tokens; t += TILE)
-        tile(y, stride, panel, x, t, 2, TILE, format);
-    for (; t + 2 <= x->tokens; t += 2)
-        tile(y, stride, panel, x, t, 2, 2, format);
-    if (t < x->tokens)
-        tile(y, stride, panel, x, t, 2, 1, format);
+    for (; light(format) && t + TILE <= x->tokens; t += TILE) {
+        const gn_quants some = gn_quants_part(x, t, TILE);
+        few(y + (size_t)t * stride, stride, panel, &some, TILE, format);
+    }
+    for (; t + 2 <= x->tokens; t += 2) {
+        const gn_quants some = gn_quants_part(x, t, 2);
+        few(y + (size_t)t * stride, stride, panel, &some, 2, format);
+    }
+    if (t < x->tokens) {
+        const gn_quants some = gn_quants_part(x, t, 1);
+        few(y + (size_t)t * stride, stride, panel, &some, 1, format);
+    }
 }
 
 #define PANELS(name, format)                                                                       \
@@ -168,6 +305,7 @@ INLINE void tiles(float *y, size_t stride, const uint8_t *panel, const gn_quants
                                  const gn_quants *x) {                                             \
         const size_t size = gn_panel_bytes(format, x->blocks * GN_QUANT);                          \
         for (int p = 0; p < panels; p++)                                                           \
-            tiles(y + GN_PANEL * p, stride, (const uint8_t *)panel + (size_t)p * size, x, format); \
+            product(y + GN_PANEL * p, stride, (const uint8_t *)panel + (size_t)p * size, x,        \
+                    format);                                                                       \
     }
 GN_PANEL_FORMATS(PANELS)
