@@ -131,7 +131,8 @@ void gn_line_remember(gn_slice text) {
 /* ---- life --------------------------------------------------------------- */
 
 static void rebind(const char *name, const char *ours, rl_command_func_t *function) {
-    rl_add_defun(ours, function, -1);
+    if (!rl_named_function(ours))
+        rl_add_defun(ours, function, -1);
     rl_command_func_t *old = rl_named_function(name);
     if (!old)
         return;
@@ -142,6 +143,31 @@ static void rebind(const char *name, const char *ours, rl_command_func_t *functi
         free(keys[i]);
     }
     free(keys);
+}
+
+/* Keys that every terminal has and no default of readline's names. ~/.inputrc goes before. */
+static void bind_more(void) {
+    static const struct {
+        const char *key;
+        rl_command_func_t *function;
+    } more[] = {
+        {"\\e[3~", delete_forward},
+        {"\\e[1~", to_start},
+        {"\\e[7~", to_start},
+        {"\\e[4~", to_end},
+        {"\\e[8~", to_end},
+        {"\\e[H", to_start},
+        {"\\e[F", to_end},
+        {"\\eOH", to_start},
+        {"\\eOF", to_end},
+        {"\\e[1;5D", rl_backward_word},
+        {"\\e[1;5C", rl_forward_word},
+        {"\\e[1;3D", rl_backward_word},
+        {"\\e[1;3C", rl_forward_word},
+        {"\\e[3;5~", rl_kill_word},
+    };
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+        rl_bind_keyseq_if_unbound(more[i].key, more[i].function);
 }
 
 bool gn_line_open(gn_error *e) {
@@ -160,6 +186,8 @@ bool gn_line_open(gn_error *e) {
     rl_getc_function = next_byte;
     rl_input_available_hook = has_bytes;
     rl_initialize();
+    gn_line_set((gn_slice){"", 0});
+    rl_free_undo_list();
     rl_variable_bind("bell-style", "none");
     rl_variable_bind("input-meta", "on");
     rl_variable_bind("output-meta", "on");
@@ -172,6 +200,7 @@ bool gn_line_open(gn_error *e) {
     rebind("backward-delete-char", "gneiss-backward-delete", delete_backward);
     rebind("beginning-of-line", "gneiss-line-start", to_start);
     rebind("end-of-line", "gneiss-line-end", to_end);
+    bind_more();
     rl_callback_handler_install("", take);
     using_history();
     return true;

@@ -220,8 +220,10 @@ static void draw_title(const gn_chat *c, gn_tui *t) {
     const double temp = gn_settings_number(t->settings, "temp", (double)c->sampling.temp);
     if (branches > 1)
         gn_str_fmt(&right, "%d branches | ", branches);
-    gn_str_puts(&right, "temp ");
-    gn_str_number(&right, (double)(int)(temp * 1000 + 0.5) / 1000);
+    if (c->opened) {
+        gn_str_puts(&right, "temp ");
+        gn_str_number(&right, (double)(int)(temp * 1000 + 0.5) / 1000);
+    }
     gn_canvas_paint(v, 0, 0, v->cols, GN_STYLE_TITLE);
     const int end = v->cols - gn_columns(gn_str_slice(&right)) - 2;
     int col = gn_canvas_put(v, 0, 1, end, gn_str_slice(&c->name), GN_STYLE_TITLE);
@@ -261,8 +263,8 @@ static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_t
                       : turn->stop == GN_STOP_LENGTH    ? "cut at the limit, "
                       : turn->stop == GN_STOP_CONTEXT   ? "context full, "
                                                         : "";
-    gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM, "[%s%lld tokens, %s t/s, reused %lld, read %lld]",
-                  cut, (long long)turn->tokens,
+    gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM, "[%s%lld token%s, %s t/s, reused %lld, read %lld]",
+                  cut, (long long)turn->tokens, turn->tokens == 1 ? "" : "s",
                   speed(rate_of(turn->tokens, turn->generate_s), rate), (long long)turn->reused,
                   (long long)turn->read);
 }
@@ -382,10 +384,10 @@ static void draw_input(gn_tui *t, const shape *s) {
     gn_wrap_release(&w);
 }
 
-/* Parts in the order they are shown; where there is no room the higher rank goes first. */
+/* Parts in the order they are shown; the lowest ranks get room first. */
 static void draw_status(const gn_chat *c, gn_tui *t, const shape *s) {
     enum { PARTS = 7 };
-    static const int rank[PARTS] = {0, 2, 3, 1, 5, 4, 6};
+    static const int rank[PARTS] = {0, 3, 4, 1, 6, 2, 5};
     static const char *const mode[] = {"write", "read", "ask"};
     char part[PARTS][96] = {{0}}, a[32], b[32];
     gn_canvas *v = &t->canvas;
@@ -403,21 +405,17 @@ static void draw_status(const gn_chat *c, gn_tui *t, const shape *s) {
     if (!c->follow)
         snprintf(part[5], 96, "more below");
     snprintf(part[6], 96, "F1 help");
-    int width = 0;
-    for (int most = PARTS - 1; most >= 0; most--) {
-        width = 1;
+    bool shown[PARTS] = {false};
+    for (int r = 0, width = -1; r < PARTS; r++)
         for (int i = 0; i < PARTS; i++)
-            width += part[i][0] && rank[i] <= most ? (int)strlen(part[i]) + 3 : 0;
-        if (width - 2 <= v->cols)
-            break;
-        for (int i = 0; i < PARTS; i++)
-            if (rank[i] == most && most > 0)
-                part[i][0] = '\0';
-    }
+            if (rank[i] == r && part[i][0] && width + (int)strlen(part[i]) + 3 <= v->cols) {
+                shown[i] = true;
+                width += (int)strlen(part[i]) + 3;
+            }
     gn_canvas_paint(v, s->status, 0, v->cols, GN_STYLE_STATUS);
     int col = 1;
     for (int i = 0; i < PARTS; i++) {
-        if (!part[i][0])
+        if (!shown[i])
             continue;
         if (col > 1)
             col = gn_canvas_put(v, s->status, col, v->cols, GN_S(" | "), GN_STYLE_STATUS);

@@ -26,9 +26,10 @@ gn_slash gn_slash_parse(gn_slice line, gn_slice *argument, gn_error *e) {
             return (gn_slash)i;
         gn_near_try(&near, row[i].name);
     }
-    char hint[80];
-    gn_fail(e, GN_INVALID, "there is no command %.*s%s; a message that begins with / is typed //",
-            word.len > 40 ? 40 : (int)word.len, word.data, gn_near_hint(&near, hint, sizeof hint));
+    gn_fail(e, GN_INVALID,
+            "there is no command %.*s%s%s%s (a message that begins with / is typed //)",
+            word.len > 40 ? 40 : (int)word.len, word.data, near.best ? "; did you mean " : "",
+            near.best ? near.best : "", near.best ? "?" : "");
     return GN_SLASH_NONE;
 }
 
@@ -36,7 +37,7 @@ void gn_slash_text(gn_str *out) {
     for (int i = 1; i < N; i++) {
         gn_str left = {0};
         gn_str_fmt(&left, "%s %s", row[i].name, row[i].argument);
-        gn_str_fmt(out, "%-23s%s\n", gn_str_text(&left), row[i].help);
+        gn_str_fmt(out, "  %-22s %s\n", gn_str_text(&left), row[i].help);
         gn_str_release(&left);
     }
 }

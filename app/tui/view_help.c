@@ -107,13 +107,25 @@ static void close_help(void *self) {
 static const gn_view_ops ops = {"help", draw,       request, scroll, event,
                                 search, close_help, NULL,    NULL};
 
+static void list_keys(const gn_keymap *m, const char *view, const char *title, gn_str *out) {
+    gn_str_fmt(out, "%s\n", title);
+    for (gn_request r = 1; r < GN_REQUEST_SLASH; r++) {
+        gn_str keys = {0};
+        gn_keymap_keys(m, view, r, &keys);
+        if (keys.len)
+            gn_str_fmt(out, "  %-18s %s\n", gn_str_text(&keys), gn_request_help(r));
+        gn_str_release(&keys);
+    }
+}
+
 bool gn_help_view(gn_view *out, const gn_tui *t, gn_error *e) {
     help *h = calloc(1, sizeof *h);
     if (!h)
         return gn_fail(e, GN_NO_MEMORY, "help: out of memory");
     gn_str_puts(&h->text, "Esc reads the conversation, i writes. A message that begins with / is a "
                           "command; // begins one that is not.\n\n");
-    gn_keymap_text(&t->keymap, &h->text);
+    list_keys(&t->keymap, "write", "keys while writing", &h->text);
+    list_keys(&t->keymap, "read", "\nkeys while reading", &h->text);
     gn_str_puts(&h->text, "\ncommands\n");
     gn_slash_text(&h->text);
     if (!gn_str_ok(&h->text, e)) {

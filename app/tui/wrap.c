@@ -130,8 +130,10 @@ void gn_wrap_update(gn_wrap *w, gn_slice text, int width) {
     if (w->width != width)
         w->count = 0;
     w->width = width;
-    size_t next = w->count ? w->row[w->count - 1].first : 0;
-    w->count -= w->count > 0;
+    /* The last letter may become a narrower one, so that its word fits where it did not:
+     * the row before the word, the word's, and the letter's own. */
+    w->count -= w->count > 2 ? 3 : w->count;
+    size_t next = w->count ? w->row[w->count].first : 0;
     while (next <= text.len) {
         if (!gn_vec_reserve(&w->row, &w->room, w->count + 1, sizeof *w->row))
             return; /* the rest is not shown; the text itself is whole */

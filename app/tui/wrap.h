@@ -37,7 +37,7 @@ typedef struct gn_wrap {
 } gn_wrap;
 
 /* Wrap text. What was wrapped before at the same width must be its beginning: only
- * the last row is formed again, so a reply that grows costs what is added. */
+ * the last three rows are formed again, so a reply that grows costs what is added. */
 void gn_wrap_update(gn_wrap *w, gn_slice text, int width);
 void gn_wrap_reset(gn_wrap *w); /* before text that is not an extension */
 void gn_wrap_release(gn_wrap *w);

@@ -1,0 +1,161 @@
+/* test_tui_worker.c - two threads and a queue; a tree of turns and what it keeps. */
+/* floor: gn_app */
+#include "app/queue.h"
+#include "app/transcript.h"
+#include "app/worker.h"
+#include "tests/check.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
+
+enum { ITEMS = 20000 };
+
+static void *produce(void *user) {
+    for (intptr_t i = 1; i <= ITEMS; i++)
+        if (!gn_queue_put(user, (void *)i))
+            return NULL;
+    return user;
+}
+
+static bool readable(const gn_queue *q, int wait) {
+    struct pollfd fd = {gn_queue_fd(q), POLLIN, 0};
+    return poll(&fd, 1, wait) == 1;
+}
+
+TEST(what_goes_in_comes_out_in_order_and_the_pipe_tells) {
+    gn_error e = {0};
+    gn_queue *q = gn_queue_new(16, &e);
+    pthread_t thread;
+    intptr_t next = 1;
+    CHECK(!readable(q, 0));
+    CHECK(pthread_create(&thread, NULL, produce, q) == 0);
+    while (next <= ITEMS && CHECK(readable(q, 5000)))
+        for (void *item; (item = gn_queue_poll(q)); next++)
+            CHECK((intptr_t)item == next);
+    pthread_join(thread, NULL);
+    CHECK(!readable(q, 0) && !gn_queue_poll(q));
+    gn_queue_free(q, NULL);
+}
+
+TEST(the_screen_is_refused_and_the_engine_waits) {
+    gn_error e = {0};
+    gn_queue *q = gn_queue_new(2, &e);
+    int a = 1;
+    CHECK(gn_queue_offer(q, &a) && gn_queue_offer(q, &a) && !gn_queue_offer(q, &a));
+    pthread_t thread;
+    void *finished;
+    CHECK(pthread_create(&thread, NULL, produce, q) == 0);
+    gn_queue_close(q); /* wakes the one that waits, and refuses it */
+    pthread_join(thread, &finished);
+    CHECK(finished == NULL && !gn_queue_offer(q, &a));
+    CHECK(gn_queue_take(q) && gn_queue_take(q) && !gn_queue_take(q));
+    gn_queue_free(q, NULL);
+}
+
+/* A model that cannot be opened is told as an event, and closing waits for nothing. */
+TEST(a_worker_tells_that_it_could_not_open) {
+    gn_error e = {0};
+    const gn_engine_options o = {0};
+    gn_worker *w = gn_worker_open("/nonexistent/model.gguf", &o, &e);
+    if (!CHECK(w))
+        return;
+    gn_ask *a = gn_ask_new();
+    CHECK(gn_ask_say(a, 0, GN_ROLE_USER, GN_S("hello")) && w->ask(w, a));
+    struct pollfd fd = {w->fd(w), POLLIN, 0};
+    CHECK(poll(&fd, 1, 10000) == 1);
+    gn_event *ev = w->next(w);
+    CHECK(ev && ev->kind == GN_EVENT_FAILED && ev->answer == -1 && ev->error.code == GN_IO);
+    gn_event_free(ev);
+    w->stop(w, 3);
+    w->close(w);
+}
+
+TEST(a_worker_may_be_closed_at_any_moment) {
+    for (int i = 0; i < 20; i++) {
+        gn_error e = {0};
+        const gn_engine_options o = {0};
+        gn_worker *w = gn_worker_open("/nonexistent", &o, &e);
+        if (i % 2)
+            usleep((unsigned)i * 50);
+        if (CHECK(w))
+            w->close(w);
+    }
+}
+
+/* ---- the tree ----------------------------------------------------------- */
+
+static int64_t add(gn_transcript *t, int64_t parent, gn_role role) {
+    return gn_transcript_add(t, parent, role, GN_S("x"))->id;
+}
+
+static const char *kept(const gn_transcript *t) {
+    static char text[256];
+    gn_ids ids = {0};
+    int n = 0;
+    CHECK(gn_transcript_keep(t, &ids));
+    text[0] = '\0';
+    for (size_t i = 0; i < ids.count; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, i ? " %d" : "%d", (int)ids.id[i]);
+    gn_ids_release(&ids);
+    return text;
+}
+
+TEST(undo_moves_the_head_and_redo_moves_it_back) {
+    gn_transcript t = {.head = -1};
+    CHECK(!gn_transcript_undo(&t) && !gn_transcript_redo(&t));
+    const int64_t root = add(&t, -1, GN_ROLE_SYSTEM), q1 = add(&t, root, GN_ROLE_USER),
+                  a1 = add(&t, q1, GN_ROLE_MODEL), q2 = add(&t, a1, GN_ROLE_USER),
+                  a2 = add(&t, q2, GN_ROLE_MODEL);
+    CHECK(gn_transcript_undo(&t) && t.head == a1);
+    CHECK(gn_transcript_undo(&t) && t.head == root);
+    CHECK(!gn_transcript_undo(&t));
+    CHECK(gn_transcript_redo(&t) && t.head == a1);
+    CHECK(gn_transcript_redo(&t) && t.head == a2 && !gn_transcript_redo(&t));
+    CHECK(gn_transcript_undo(&t));
+    add(&t, t.head, GN_ROLE_USER);
+    CHECK(!gn_transcript_redo(&t)); /* another way was taken */
+    gn_transcript_release(&t);
+}
+
+TEST(answers_side_by_side_are_siblings) {
+    gn_transcript t = {.head = -1};
+    int of;
+    const int64_t root = add(&t, -1, GN_ROLE_SYSTEM), q = add(&t, root, GN_ROLE_USER),
+                  a = add(&t, q, GN_ROLE_MODEL), b = add(&t, q, GN_ROLE_MODEL),
+                  q2 = add(&t, b, GN_ROLE_USER), c = add(&t, q, GN_ROLE_MODEL);
+    CHECK(gn_transcript_sibling(&t, b, &of) == 1 && of == 3);
+    CHECK(gn_transcript_step(&t, a, 1) == q2);
+    CHECK(gn_transcript_step(&t, c, -1) == q2 && gn_transcript_step(&t, b, -1) == a);
+    CHECK(gn_transcript_step(&t, a, -1) == -1 && gn_transcript_step(&t, c, 1) == -1);
+    CHECK(gn_transcript_branches(&t) == 3);
+    gn_transcript_release(&t);
+}
+
+TEST(states_are_kept_at_doubling_distance) {
+    gn_transcript t = {.head = -1};
+    int64_t at = add(&t, -1, GN_ROLE_SYSTEM);
+    for (int i = 0; i < 20; i++) {
+        at = add(&t, at, GN_ROLE_USER);  /* 1, 3, 5, ... */
+        at = add(&t, at, GN_ROLE_MODEL); /* 2, 4, ... 40 */
+    }
+    CHECK_TEXT(kept(&t), "40 39 38 36 32 24 8");
+    t.head = 0;
+    CHECK_TEXT(kept(&t), "0");
+    t.head = 2;
+    CHECK_TEXT(kept(&t), "2 1");
+    gn_transcript_release(&t);
+}
+
+TEST(a_new_system_prompt_copies_the_branch_in_view) {
+    gn_transcript t = {.head = -1};
+    gn_ids path = {0};
+    const int64_t root = add(&t, -1, GN_ROLE_SYSTEM), q = add(&t, root, GN_ROLE_USER);
+    add(&t, q, GN_ROLE_MODEL);
+    CHECK(gn_transcript_reroot(&t, GN_S("be brief")));
+    CHECK(gn_transcript_path(&t, t.head, &path) && path.count == 3 && path.id[0] == 3);
+    CHECK_TEXT(gn_str_text(&t.turn[3]->text), "be brief");
+    CHECK(t.turn[path.id[2]]->role == GN_ROLE_MODEL && gn_transcript_branches(&t) == 2);
+    gn_ids_release(&path);
+    gn_transcript_release(&t);
+}
