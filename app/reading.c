@@ -194,6 +194,13 @@ static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error
     }
     for (int i = 0; i < n; i++)
         f->all += (int64_t)chain[i]->ids.count;
+    const int64_t known = stop ? gn_session_count(stop->state) : 0;
+    if (known + f->all >= gn_engine_context(r->engine)) {
+        gn_fail(e, GN_INVALID,
+                "the conversation would have %lld tokens, which do not fit the context of %lld",
+                (long long)(known + f->all), (long long)gn_engine_context(r->engine));
+        return NULL;
+    }
     gn_session *s = stop ? gn_session_fork(stop->state, e) : gn_session_new(r->engine, e);
     for (int i = n; s && i-- > 0;)
         if (!feed(s, &chain[i]->ids, chain[i]->kind, f, e)) {
@@ -280,7 +287,8 @@ static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
     if (ok && job.stopped == GN_STOP_EOS && said > 0)
         said--;
     const int64_t fed = gn_session_count(s) - before;
-    if (ok && fed < (int64_t)said)
+    const bool room = gn_session_count(s) + (int64_t)said - fed <= gn_engine_context(r->engine);
+    if (ok && fed < (int64_t)said && room)
         ok = gn_session_feed(s, job.ids.id + fed, (int64_t)said - fed, GN_WRITE, NULL, NULL, e);
     if (ok && (!gn_ids_append(&p.ids, gn_session_ids(s) + before,
                               (size_t)(gn_session_count(s) - before))))

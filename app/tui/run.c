@@ -17,6 +17,7 @@
 #define FRAME (1.0 / 60)
 
 static int signal_pipe[2] = {-1, -1};
+static int died_of; /* the signal that ended the loop; 0: none */
 
 static void on_signal(int number) {
     const int saved = errno;
@@ -146,8 +147,9 @@ static void on_signals(gn_tui *t) {
         case SIGINT:
             gn_tui_request(t, GN_REQUEST_CANCEL, NULL);
             break;
-        default:
+        default: /* SIGTERM, SIGHUP, SIGQUIT: as they would have it, but tidily */
             t->quit = true;
+            died_of = number[i];
         }
 }
 
@@ -215,6 +217,8 @@ bool gn_tui_run(gn_tui *t, gn_error *e) {
     gn_screen_close(screen);
     release_signals(old);
     gn_input_release(&in);
+    if (died_of)
+        raise(died_of);
     if (t->failure.code != GN_OK)
         *e = t->failure;
     return e->code == GN_OK;

@@ -526,7 +526,7 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
 
 /* It was not answered: the question goes back to where it was written, if that is free. */
 static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
-    const gn_turn *answer = turn_of(c, ev->answer);
+    gn_turn *answer = gn_transcript_turn(&c->turns, ev->answer);
     const gn_turn *question = answer ? turn_of(c, answer->parent) : NULL;
     c->answer = -1;
     if (!question) {
@@ -534,10 +534,14 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
         t->quit = true;
         return;
     }
-    ((gn_turn *)gn_transcript_turn(&c->turns, answer->id))->complete = true;
-    c->turns.head = question->parent;
-    if (gn_line_text().len == 0)
-        gn_line_set(gn_str_slice(&question->text));
+    answer->complete = true;
+    if (answer->text.len > 0)
+        answer->stop = GN_STOP_INTERRUPTED; /* what came stays */
+    else {
+        c->turns.head = question->parent;
+        if (gn_line_text().len == 0)
+            paste(c, t, gn_str_slice(&question->text));
+    }
     moved(c);
     if (ev->error.code == GN_CANCELLED)
         gn_tui_note(t, GN_STYLE_NOTE, "stopped before the first word");

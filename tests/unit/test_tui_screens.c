@@ -73,6 +73,28 @@ TEST(no_size_of_screen_is_too_small) {
         }
 }
 
+TEST(ten_thousand_lines_scroll_at_once) {
+    enum { PAGES = 300 };
+    gn_error e = {0};
+    gn_str steps = {0};
+    quiet_world();
+    gn_str_puts(&steps, "reply ok\npaste ");
+    for (int i = 0; i < 10000; i++)
+        gn_str_fmt(&steps, "line %d of a text that is long enough to be wrapped into rows\\n", i);
+    gn_str_puts(&steps, "\nkey Enter\nwait done\nkey Esc");
+    double start = gn_seconds();
+    CHECK(gn_script_run(gn_str_slice(&steps), "long", ignore, NULL, &e));
+    const double without = gn_seconds() - start;
+    for (int i = 0; i < PAGES; i++)
+        gn_str_puts(&steps, " PgUp");
+    start = gn_seconds();
+    CHECK(gn_script_run(gn_str_slice(&steps), "long", ignore, NULL, &e));
+    const double page = (gn_seconds() - start - without) / PAGES;
+    printf("  a page of 10000 lines: %.2f ms\n", page * 1e3);
+    CHECK(page < 0.016);
+    gn_str_release(&steps);
+}
+
 TEST(a_wrong_step_is_told_with_its_line) {
     gn_error e = {0};
     quiet_world();
