@@ -13,7 +13,7 @@ models=$root/tests/oracle/models
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 export XDG_CONFIG_HOME=$work/config XDG_DATA_HOME=$work/data XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache
-unset $(env | sed -n 's/^\(GNEISS_[A-Z_]*\)=.*/\1/p') NO_COLOR 2>/dev/null
+unset $(env | sed -n 's/^\(GNEISS_[A-Z0-9_]*\)=.*/\1/p') NO_COLOR 2>/dev/null
 cd "$work" || exit 2
 passed=0 failed=0
 
