@@ -39,8 +39,8 @@ typedef struct check_vec {
     char name[96];
     int dims, dim[4];
     size_t n;
-    float *f;   /* f32 */
-    int *i;     /* i32 */
+    float *f; /* f32 */
+    int *i;   /* i32 */
 } check_vec;
 typedef struct check_fixture {
     check_vec *vec;

@@ -18,11 +18,11 @@ void gn_utf8_repair(gn_str *out, gn_slice s);
 size_t gn_utf8_partial(gn_slice s);
 size_t gn_utf8_count(gn_slice s); /* code points */
 
-bool gn_is_letter(int32_t cp);      /* \p{L} */
-bool gn_is_number(int32_t cp);      /* \p{N}: Nd, Nl, No */
-bool gn_is_space(int32_t cp);       /* Unicode White_Space */
+bool gn_is_letter(int32_t cp);       /* \p{L} */
+bool gn_is_number(int32_t cp);       /* \p{N}: Nd, Nl, No */
+bool gn_is_space(int32_t cp);        /* Unicode White_Space */
 bool gn_is_space_python(int32_t cp); /* str.isspace: the same and U+001C..001F */
-bool gn_is_punctuation(int32_t cp); /* \p{P} */
+bool gn_is_punctuation(int32_t cp);  /* \p{P} */
 const char *gn_category(int32_t cp); /* "Lu", "Nd", ... */
 
 int32_t gn_lower(int32_t cp);

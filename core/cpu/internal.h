@@ -18,9 +18,9 @@ typedef struct gn_cpu {
     gn_pool *pool;
     int threads;
     bool exact, mapped;
-    gn_isa isa; /* avx512: F, BW, DQ, VL and VNNI; fewer of them is avx2 */
+    gn_isa isa;                        /* avx512: F, BW, DQ, VL and VNNI; fewer of them is avx2 */
     const struct gn_formulas *formula; /* of this isa: formula.h */
-    gn_step_kind kind; /* of the step under way */
+    gn_step_kind kind;                 /* of the step under way */
     struct gn_placed *placed; /* place.c: memory of placed weights, freed by gn_cpu_unplace() */
     void *scratch[256];       /* by thread, grown on demand by gn_cpu_scratch() */
     size_t scratch_bytes[256];
@@ -44,18 +44,18 @@ void *gn_cpu_shared(gn_cpu *c, size_t bytes);
 void gn_cpu_copy(gn_device *d, void *to, const void *from, size_t bytes);
 
 /* cpu.c's table takes these from the other files. */
-bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e);  /* place.c */
+bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e); /* place.c */
 void gn_cpu_unplace(gn_cpu *c);
 void gn_cpu_embed(gn_device *d, gn_mat x, const gn_weight *table, const int32_t *token,
                   float scale);                                         /* linear.c */
 void gn_cpu_linear(gn_device *d, gn_mat x, const gn_product *p, int n); /* linear.c */
 void gn_cpu_experts(gn_device *d, gn_mat y, gn_mat x, const gn_experts_weights *w, gn_mat gate,
-                    const int32_t *expert);                             /* experts.c */
+                    const int32_t *expert); /* experts.c */
 void gn_cpu_route(gn_device *d, gn_mat gate, int32_t *expert, gn_mat logits);
 void gn_cpu_rmsnorm(gn_device *d, gn_mat y, gn_mat x, const gn_weight *gain, float eps);
 void gn_cpu_gated_rmsnorm(gn_device *d, gn_mat y, gn_mat x, gn_mat z, const gn_weight *gain,
-                          int groups, float eps);                       /* norm.c */
-void gn_cpu_axpy(gn_device *d, gn_mat y, float a, gn_mat x);            /* rows.c */
+                          int groups, float eps);            /* norm.c */
+void gn_cpu_axpy(gn_device *d, gn_mat y, float a, gn_mat x); /* rows.c */
 void gn_cpu_scale(gn_device *d, gn_mat y, float a);
 void gn_cpu_swiglu(gn_device *d, gn_mat y, gn_mat gate, gn_mat up);
 void gn_cpu_rope(gn_device *d, gn_mat x, int head_dim, const gn_weight *frequency,
@@ -64,10 +64,10 @@ void gn_cpu_gather(gn_device *d, gn_mat y, gn_mat x, const int32_t *row);
 bool gn_cpu_logprobs(gn_device *d, gn_logprob *out, gn_top *top, int k, gn_mat logits,
                      const int32_t *want, gn_error *e);
 void gn_cpu_conv(gn_device *d, gn_mat y, gn_mat x, const gn_weight *w, const gn_weight *bias,
-                 const gn_lanes *lanes, size_t at);                     /* conv.c */
+                 const gn_lanes *lanes, size_t at); /* conv.c */
 void gn_cpu_ssd(gn_device *d, gn_mat y, const gn_ssd_in *in, const gn_ssd_params *p,
-                const gn_lanes *lanes, size_t at);                      /* ssd.c */
+                const gn_lanes *lanes, size_t at); /* ssd.c */
 void gn_cpu_attend(gn_device *d, gn_mat y, gn_mat q, gn_mat k, gn_mat v, int head_dim, float scale,
-                   const gn_lanes *lanes, int nth);                     /* attend.c */
+                   const gn_lanes *lanes, int nth); /* attend.c */
 
 #endif
