@@ -1,0 +1,13 @@
+/* eval.h - the harness's door: what app and tests use of it. */
+#ifndef GN_EVAL_EVAL_H
+#define GN_EVAL_EVAL_H
+
+#include "eval/dataset.h"
+#include "eval/draw.h"
+#include "eval/filter.h"
+#include "eval/index.h"
+#include "eval/metric.h"
+#include "eval/request.h"
+#include "eval/task.h"
+
+#endif
