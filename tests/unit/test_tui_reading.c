@@ -1,0 +1,379 @@
+/* test_tui_reading.c - a conversation carried on is the conversation read anew, bit for bit. */
+/* floor: gn_app */
+#include "app/worker.h"
+#include "tests/check.h"
+#include "tests/unit/temporary.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#define TURN(content)                                                                              \
+    "{% for m in messages %}<|start|>{{ m.role }}<|role|>{{ " content                              \
+    " }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|start|>assistant<|role|>{% endif %}"
+
+enum { END = 96 };
+
+/* 97 tokens: letters, a line break, two merges, three marks. */
+static void put_tokenizer(void) {
+    static const char *const mark[] = {"<|start|>", "<|role|>", "<|end|>"};
+    gn_str text = {0};
+    gn_str_puts(&text, "{\"version\":\"1.0\",\"added_tokens\":[");
+    for (int i = 0; i < 3; i++)
+        gn_str_fmt(&text,
+                   "%s{\"id\":%d,\"content\":\"%s\",\"single_word\":false,\"lstrip\":false,"
+                   "\"rstrip\":false,\"normalized\":false,\"special\":true}",
+                   i ? "," : "", END - 2 + i, mark[i]);
+    gn_str_puts(&text, "],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\","
+                       "\"add_prefix_space\":false,\"trim_offsets\":true,\"use_regex\":true},"
+                       "\"post_processor\":null,\"decoder\":{\"type\":\"ByteLevel\"},"
+                       "\"model\":{\"type\":\"BPE\",\"dropout\":null,\"unk_token\":null,"
+                       "\"ignore_merges\":false,\"vocab\":{\"\xc4\xa0\":0,\"\xc4\x8a\":1");
+    for (int id = 2; id < 92; id++) {
+        const char c = (char)('!' + id - 2);
+        gn_str_fmt(&text, ",\"%s%c\":%d", c == '"' || c == '\\' ? "\\" : "", c, id);
+    }
+    gn_str_puts(&text, ",\"th\":92,\"he\":93},\"merges\":[\"t h\",\"h e\"]}}");
+    put("tokenizer.json", text.data, text.len);
+    gn_str_release(&text);
+}
+
+static gn_engine *open_engine(const char *content) {
+    static const char *const file[] = {"config.json", "model.safetensors"};
+    gn_error e = {0};
+    gn_str template = {0};
+    put_tokenizer();
+    gn_str_fmt(&template, "%s", content);
+    put("chat_template.jinja", template.data, template.len);
+    gn_str_release(&template);
+    for (int i = 0; i < 2; i++) {
+        char path[256];
+        gn_str bytes = {0};
+        snprintf(path, sizeof path, "tests/oracle/models/hybrid_moe/%s", file[i]);
+        CHECK(gn_file_read(&bytes, path, 0, &e));
+        put(file[i], bytes.data, bytes.len);
+        gn_str_release(&bytes);
+    }
+    const gn_engine_options o = {.threads = 1, .ctx = 700};
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", in_folder(""));
+    folder[strlen(folder) - 1] = '\0';
+    gn_engine *g = gn_engine_open(folder, &o, &e);
+    if (!CHECK(g != NULL)) {
+        printf("  %s\n", e.message);
+        exit(1);
+    }
+    return g;
+}
+
+/* ---- asking ------------------------------------------------------------- */
+
+typedef struct heard {
+    gn_str text;
+    int64_t stop_at;   /* tokens; 0: never */
+    int64_t cancel_at; /* tokens read; -1: never */
+} heard;
+
+static bool reading(void *user, int64_t done, int64_t all) {
+    const heard *h = user;
+    CHECK(done <= all);
+    return h->cancel_at < 0 || done < h->cancel_at;
+}
+
+static bool said(void *user, gn_slice text, int64_t tokens, double seconds) {
+    heard *h = user;
+    (void)seconds;
+    gn_str_add(&h->text, text);
+    return h->stop_at == 0 || tokens < h->stop_at;
+}
+
+static gn_error e;
+static size_t budget = (size_t)1 << 30;
+
+/* Answer the question at t's head; the answer becomes head, unless it fails. */
+static bool answer(gn_reading *r, gn_transcript *t, heard *h, gn_answered *out) {
+    const gn_reading_hooks hooks = {reading, said, h};
+    const int64_t question = t->head;
+    gn_ids path = {0};
+    gn_ask *a = gn_ask_new();
+    CHECK(gn_transcript_path(t, question, &path));
+    for (size_t i = 0; i < path.count; i++)
+        CHECK(gn_ask_say(a, path.id[i], t->turn[path.id[i]]->role,
+                         gn_str_slice(&t->turn[path.id[i]]->text)));
+    gn_turn *turn = gn_transcript_add(t, question, GN_ROLE_MODEL, (gn_slice){"", 0});
+    CHECK(gn_transcript_keep(t, &a->keep));
+    a->answer = turn->id;
+    a->budget = budget;
+    a->limit = 12;
+    gn_str_cut(&h->text, 0);
+    e = (gn_error){0};
+    const bool ok = gn_reading_answer(r, a, &hooks, out, &e);
+    if (ok)
+        gn_str_add(&turn->text, gn_str_slice(&h->text));
+    else
+        t->head = question;
+    gn_ids_release(&path);
+    gn_ask_free(a);
+    return ok;
+}
+
+static void ask(gn_transcript *t, const char *text) {
+    if (t->head < 0)
+        gn_transcript_add(t, -1, GN_ROLE_SYSTEM, (gn_slice){"", 0});
+    gn_transcript_add(t, t->head, GN_ROLE_USER, gn_slice_of(text));
+}
+
+/* What a reading that knows nothing yet answers to the question that `id` answered. */
+static void check_anew(gn_engine *g, gn_transcript *t, int64_t id) {
+    gn_reading *fresh = gn_reading_new(g, &e);
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    const int64_t head = t->head;
+    t->head = t->turn[id]->parent;
+    CHECK(answer(fresh, t, &h, &out) && out.reused == 0);
+    CHECK_TEXT(gn_str_text(&h.text), gn_str_text(&t->turn[id]->text));
+    t->head = head;
+    gn_str_release(&h.text);
+    gn_reading_free(fresh);
+}
+
+static const char *const question[] = {"the sea", "then why is that so?", "and the hills", "why",
+                                       "tell me more of the other thing, the first one"};
+enum { QUESTIONS = sizeof question / sizeof question[0] };
+
+TEST(each_turn_reads_only_what_is_new) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    int64_t used = 0;
+    for (int i = 0; i < QUESTIONS; i++) {
+        ask(&t, question[i]);
+        CHECK(answer(r, &t, &h, &out));
+        CHECK(out.reused == used && out.tokens == 12 && out.used == used + out.read + 12);
+        used = out.used;
+        check_anew(g, &t, t.head);
+    }
+    gn_str_release(&h.text);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+TEST(another_answer_reads_nothing_and_undo_little) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    for (int i = 0; i < 3; i++) {
+        ask(&t, question[i]);
+        CHECK(answer(r, &t, &h, &out));
+    }
+    const int64_t first = t.head, used = out.used;
+    t.head = t.turn[first]->parent;
+    CHECK(answer(r, &t, &h, &out) && out.read == 0 && out.reused == used - 12);
+    CHECK_TEXT(gn_str_text(&h.text), gn_str_text(&t.turn[first]->text));
+
+    CHECK(gn_transcript_undo(&t));
+    ask(&t, "another way");
+    CHECK(answer(r, &t, &h, &out) && out.reused > 0 && out.read < 60);
+    check_anew(g, &t, t.head);
+    gn_str_release(&h.text);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+TEST(without_room_for_states_it_reads_again_and_says_the_same) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    budget = 1; /* the head alone */
+    for (int i = 0; i < QUESTIONS; i++) {
+        ask(&t, question[i]);
+        CHECK(answer(r, &t, &h, &out) && out.states == 1);
+    }
+    budget = (size_t)1 << 30;
+    while (gn_transcript_undo(&t)) {
+        const int64_t under = t.head;
+        ask(&t, "from here");
+        CHECK(answer(r, &t, &h, &out));
+        check_anew(g, &t, t.head);
+        t.head = under;
+    }
+    gn_str_release(&h.text);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+TEST(a_stopped_answer_is_carried_on_and_a_cancelled_question_leaves_nothing) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1, .stop_at = 5};
+    gn_answered out;
+    ask(&t, "stop soon");
+    CHECK(answer(r, &t, &h, &out) && out.stop == GN_STOP_INTERRUPTED && out.tokens == 5);
+    const int64_t used = out.used;
+    h.stop_at = 0;
+    ask(&t, "this will be cancelled");
+    h.cancel_at = 1;
+    CHECK(!answer(r, &t, &h, &out) && e.code == GN_CANCELLED);
+    CHECK(gn_transcript_undo(&t));
+    h.cancel_at = -1;
+    ask(&t, "go on");
+    CHECK(answer(r, &t, &h, &out) && out.reused == used);
+    check_anew(g, &t, t.head);
+    gn_str_release(&h.text);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+/* A template that changes what was said: nothing read is the beginning of what is to be
+ * read, from the first change on. */
+TEST(a_template_that_rewrites_is_followed_not_trusted) {
+    gn_engine *g = open_engine(TURN("m.content | replace('e', 'a') | trim"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    for (int i = 0; i < 3; i++) {
+        ask(&t, question[i]);
+        CHECK(answer(r, &t, &h, &out));
+        gn_str_puts(&t.turn[t.head]->text, " eee "); /* as if edited */
+    }
+    gn_reading *fresh = gn_reading_new(g, &e);
+    gn_str was = {0};
+    ask(&t, "and now");
+    const int64_t q = t.head;
+    CHECK(answer(r, &t, &h, &out) && out.reused == 0);
+    gn_str_add(&was, gn_str_slice(&h.text));
+    t.head = q;
+    CHECK(answer(fresh, &t, &h, &out));
+    CHECK_TEXT(gn_str_text(&was), gn_str_text(&h.text));
+    gn_str_release(&was);
+    gn_str_release(&h.text);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_reading_free(fresh);
+    gn_engine_close(g);
+}
+
+/* Of the same length, so that only its letters tell. */
+TEST(an_edited_answer_is_read_again) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    ask(&t, question[0]);
+    CHECK(answer(r, &t, &h, &out));
+    gn_str *text = &t.turn[t.head]->text;
+    text->data[0] = text->data[0] == 'q' ? 'z' : 'q';
+    ask(&t, question[1]);
+    CHECK(answer(r, &t, &h, &out) && out.reused == 0);
+    check_anew(g, &t, t.head);
+    gn_str_release(&h.text);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+/* Without a mark after a message a merge could cross the seam: "t" and "he". */
+TEST(where_no_mark_parts_old_from_new_all_is_encoded_together) {
+    gn_engine *g = open_engine(
+        "{% for m in messages %}<|start|>{{ m.role }}<|role|>{{ m.content }}he{% endfor %}"
+        "{% if add_generation_prompt %}<|start|>assistant<|role|>{% endif %}");
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    for (int i = 0; i < 3; i++) {
+        ask(&t, question[i]);
+        CHECK(answer(r, &t, &h, &out) && out.reused == 0);
+        check_anew(g, &t, t.head);
+    }
+    gn_str_release(&h.text);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+TEST(what_does_not_fit_is_refused_before_it_is_read) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    gn_str text = {0};
+    for (int i = 0; i < 800; i++)
+        gn_str_putc(&text, 'x');
+    ask(&t, "short");
+    CHECK(answer(r, &t, &h, &out));
+    const int64_t used = out.used;
+    ask(&t, gn_str_text(&text));
+    CHECK(!answer(r, &t, &h, &out) && e.code == GN_INVALID && out.read == 0);
+    CHECK(strstr(e.message, "do not fit the context of 700"));
+    CHECK(gn_transcript_undo(&t));
+    ask(&t, "shorter");
+    CHECK(answer(r, &t, &h, &out) && out.reused == used);
+    gn_str_release(&text);
+    gn_str_release(&h.text);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+/* ---- the same, on its thread -------------------------------------------- */
+
+static gn_event *wait_for(gn_worker *w, gn_event_kind kind, gn_str *text) {
+    for (struct pollfd fd = {w->fd(w), POLLIN, 0}; poll(&fd, 1, 20000) == 1;) {
+        gn_event *ev = w->next(w);
+        if (ev && ev->kind == GN_EVENT_TEXT && text)
+            gn_str_add(text, gn_str_slice(&ev->text));
+        if (ev && (ev->kind == kind || ev->kind == GN_EVENT_FAILED))
+            return ev;
+        gn_event_free(ev);
+    }
+    return NULL;
+}
+
+TEST(a_worker_answers_stops_and_closes_in_the_middle) {
+    gn_engine_close(open_engine(TURN("m.content"))); /* the folder */
+    const gn_engine_options o = {.threads = 2};
+    char folder[256];
+    snprintf(folder, sizeof folder, "%s", in_folder(""));
+    gn_worker *w = gn_worker_open(folder, &o, &e);
+    gn_event *ev = w ? wait_for(w, GN_EVENT_OPENED, NULL) : NULL;
+    if (!CHECK(ev && ev->kind == GN_EVENT_OPENED && ev->vocab == 97))
+        return;
+    gn_event_free(ev);
+    for (int i = 0; i < 3; i++) {
+        gn_str text = {0};
+        gn_ask *a = gn_ask_new();
+        CHECK(gn_ask_say(a, 2 * i, GN_ROLE_USER, GN_S("hello there")));
+        a->answer = 2 * i + 1;
+        a->limit = i == 0 ? 8 : 100000; /* the others end when they are stopped */
+        CHECK(w->ask(w, a));
+        if (i > 0) {
+            ev = wait_for(w, GN_EVENT_TEXT, &text);
+            CHECK(ev && ev->kind == GN_EVENT_TEXT);
+            gn_event_free(ev);
+        }
+        if (i == 1)
+            w->stop(w, a->answer);
+        if (i < 2) {
+            ev = wait_for(w, GN_EVENT_DONE, &text);
+            CHECK(ev && ev->kind == GN_EVENT_DONE && text.len > 0);
+            CHECK(ev && ev->answered.stop == (i == 0 ? GN_STOP_LENGTH : GN_STOP_INTERRUPTED));
+            gn_event_free(ev);
+        }
+        gn_str_release(&text);
+    }
+    w->close(w);
+}
