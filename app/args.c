@@ -297,7 +297,8 @@ bool gn_args_model(const gn_args *a, const char **model, int *first, gn_error *e
     } else
         *model = gn_args_text(a, "model", NULL);
     if (*model && (*model)[0])
-        return true;
+        return !a->settings || !(a->command->takes & GN_TAKES_TEXT) ||
+               gn_settings_use_prompt(a->settings, *model, e);
     gn_fail(
         e, GN_INVALID,
         "no model: name a folder or .gguf file first (gneiss %s MODEL), or put model = PATH into "

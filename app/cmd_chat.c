@@ -26,13 +26,11 @@ static bool wants_unicode(const gn_args *a) {
 }
 
 /* The screen, from the first frame to the last; the worker may still be loading. */
-static bool show(const gn_args *a, gn_worker *w, const gn_bias *bias, int n_bias, gn_error *e) {
+static bool show(const gn_args *a, gn_worker *w, const gn_chat_options *o, gn_error *e) {
     gn_tui t = {0};
     gn_view chat;
-    uint64_t seed = 0;
-    bool ok = gn_args_seed(a, &seed, e) &&
-              gn_tui_init(&t, gn_args_settings(a), w, wants_unicode(a), e) &&
-              gn_chat_view(&chat, bias, n_bias, seed, e);
+    bool ok =
+        gn_tui_init(&t, gn_args_settings(a), w, wants_unicode(a), e) && gn_chat_view(&chat, o, e);
     if (ok) {
         gn_tui_push(&t, chat);
         t.color = gn_args_color(a, STDOUT_FILENO);
@@ -42,39 +40,71 @@ static bool show(const gn_args *a, gn_worker *w, const gn_bias *bias, int n_bias
     return ok;
 }
 
-static int run(const gn_args *a, gn_error *e) {
-    const char *model, *file = gn_args_text(a, "template", NULL);
-    int first, n_bias = 0;
-    gn_bias *bias = NULL;
-    gn_str template = {0};
-    if (!gn_args_model(a, &model, &first, e) || !has_screen(model, e))
-        return GN_FAILED;
-    if (gn_args_count(a) > first) {
-        gn_fail(e, GN_INVALID, "chat takes one MODEL; '%.60s' is left over", gn_args_at(a, first));
-        return GN_FAILED;
-    }
+/* What is wrong before anything is opened. */
+static bool check(const gn_args *a, const char *model, int first, gn_error *e) {
+    static const char *const others[] = {"state", "save-state"};
+    for (int i = 0; i < 2; i++)
+        if (gn_args_given(a, others[i])) {
+            gn_fail(e, GN_INVALID, "--%s is for gneiss run; chat keeps its own states", others[i]);
+            return gn_where(e, "--%s", others[i]);
+        }
+    if (gn_args_count(a) > first)
+        return gn_fail(e, GN_INVALID, "chat takes one MODEL; '%.60s' is left over",
+                       gn_args_at(a, first));
     if (!gn_path_exists(model)) {
         gn_fail(e, GN_IO, "there is no model '%s'", model);
-        gn_where(e, "%.150s", model);
-        return GN_FAILED;
+        return gn_where(e, "%.150s", model);
     }
-    gn_engine_options o = gn_args_engine_options(a);
-    bool ok = gn_args_bias(a, INT32_MAX, &bias, &n_bias, e) &&
-              (!file || gn_file_read(&template, file, 1 << 20, e));
+    return true;
+}
+
+static gn_slice *stops_of(const gn_args *a, int *n, gn_error *e) {
+    const char *text;
+    for (*n = 0; gn_args_nth(a, "stop", *n); ++*n)
+        ;
+    gn_slice *stop = calloc((size_t)*n + 1, sizeof *stop);
+    for (int i = 0; stop && (text = gn_args_nth(a, "stop", i)); i++)
+        stop[i] = gn_slice_of(text);
+    if (!stop)
+        gn_fail(e, GN_NO_MEMORY, "--stop: out of memory");
+    return stop;
+}
+
+static bool converse(const gn_args *a, const char *model, const gn_chat_options *o, gn_error *e) {
+    const char *file = gn_args_text(a, "template", NULL);
+    gn_engine_options engine = gn_args_engine_options(a);
+    gn_str template = {0};
+    bool ok = !file || gn_file_read(&template, file, 1 << 20, e);
     if (ok && file)
-        o.chat_template = gn_str_text(&template);
-    if (ok && gn_args_flag(a, "greedy"))
-        ok = gn_settings_set(gn_args_settings(a), GN_S("temp"), GN_S("0"), GN_SOURCE_FLAG, NULL, e);
+        engine.chat_template = gn_str_text(&template);
     ok = ok && gn_line_open(e);
-    gn_worker *w = ok ? gn_worker_open(model, &o, e) : NULL;
-    if (w) {
-        ok = show(a, w, bias, n_bias, e);
+    gn_worker *w = ok ? gn_worker_open(model, &engine, e) : NULL;
+    ok = w && show(a, w, o, e);
+    if (w)
         w->close(w);
-    }
     gn_line_close();
     gn_str_release(&template);
+    return ok;
+}
+
+static int run(const gn_args *a, gn_error *e) {
+    const char *model;
+    int first;
+    gn_bias *bias = NULL;
+    gn_chat_options o = {0};
+    if (!gn_args_model(a, &model, &first, e) || !check(a, model, first, e) || !has_screen(model, e))
+        return GN_FAILED;
+    gn_slice *stop = stops_of(a, &o.n_stop, e);
+    bool ok =
+        stop && gn_args_bias(a, INT32_MAX, &bias, &o.n_bias, e) && gn_args_seed(a, &o.seed, e);
+    if (ok && gn_args_flag(a, "greedy"))
+        ok = gn_settings_set(gn_args_settings(a), GN_S("temp"), GN_S("0"), GN_SOURCE_FLAG, NULL, e);
+    o.bias = bias;
+    o.stop = stop;
+    ok = ok && converse(a, model, &o, e);
+    free(stop);
     free(bias);
-    return ok && w ? GN_EXIT_YES : GN_FAILED;
+    return ok ? GN_EXIT_YES : GN_FAILED;
 }
 
 const gn_command gn_cmd_chat = {

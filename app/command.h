@@ -73,8 +73,11 @@ const char *gn_args_at(const gn_args *a, int i); /* NULL past the last */
 gn_settings *gn_args_settings(const gn_args *a);
 const gn_command *gn_args_command(const gn_args *a);
 
+/* The setting `prompt` (-p NAME), if it goes before `system`: its text becomes `system`. */
+bool gn_settings_use_prompt(gn_settings *s, const char *model, gn_error *e);
 /* MODEL, and *first: the index of the argument after it. With -m all arguments
- * are what follows; without any, the setting `model`. GN_INVALID if there is none. */
+ * are what follows; without any, the setting `model`. GN_INVALID if there is none.
+ * Of commands that take a system prompt -p NAME is resolved here. */
 bool gn_args_model(const gn_args *a, const char **model, int *first, gn_error *e);
 
 /* Every option a command takes, its own first: n from 0; NULL past the last. */

@@ -270,7 +270,11 @@ static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
     const int64_t before = gn_session_count(s);
     speaking told = {h, 0, gn_seconds()};
     const gn_generate_hooks hooks = {.token = on_token, .user = &told};
-    gn_job job = {.session = s, .limit = a->limit > 0 ? a->limit : -1, .sampling = a->sampling};
+    gn_job job = {.session = s,
+                  .limit = a->limit > 0 ? a->limit : -1,
+                  .sampling = a->sampling,
+                  .stop = a->stop,
+                  .n_stop = a->n_stop};
     gn_job *jobs[] = {&job};
     bool ok = gn_generate(r->engine, jobs, 1, &hooks, e);
     if (ok && job.error.code != GN_OK) {

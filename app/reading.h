@@ -28,6 +28,8 @@ typedef struct gn_ask {
     size_t budget;        /* bytes for them; the first is kept whatever it takes */
     gn_sampling sampling; /* its bias must outlive the engine's thread */
     int64_t limit;        /* most tokens; 0: no limit */
+    const gn_slice *stop; /* [n_stop] texts that end it; must outlive the engine's thread */
+    int n_stop;
 } gn_ask;
 gn_ask *gn_ask_new(void); /* NULL when out of memory */
 bool gn_ask_say(gn_ask *a, int64_t id, gn_role role, gn_slice text);

@@ -31,9 +31,7 @@ typedef struct gn_chat {
     gn_str name; /* of the checkpoint */
     int64_t context;
     gn_sampling sampling; /* the checkpoint's */
-    const gn_bias *bias;
-    int n_bias;
-    uint64_t seed;
+    gn_chat_options options;
 
     int64_t answer; /* id of the reply that is coming; -1: none */
     bool stopping;

@@ -169,13 +169,14 @@ static void pass(script *s, double seconds) {
 
 static bool start(script *s, gn_error *e) {
     gn_view chat;
+    const gn_chat_options o = {.seed = 1};
     if (s->started)
         return true;
     s->started = true;
     s->fake.worker = (gn_worker){fake_ask, fake_next, fake_stop, fake_fd, fake_close};
     s->fake.answer = -1;
     if (!gn_line_open(e) || !gn_tui_init(&s->tui, s->settings, &s->fake.worker, s->unicode, e) ||
-        !gn_chat_view(&chat, NULL, 0, 1, e) || !gn_tui_push(&s->tui, chat))
+        !gn_chat_view(&chat, &o, e) || !gn_tui_push(&s->tui, chat))
         return false;
     gn_canvas_resize(&s->tui.canvas, s->rows, s->cols);
     return true;

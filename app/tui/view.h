@@ -83,8 +83,15 @@ bool gn_tui_run(gn_tui *t, gn_error *e);
 
 /* ---- views -------------------------------------------------------------- */
 
-/* bias is borrowed. seed: of the first reply, where the settings name none. */
-bool gn_chat_view(gn_view *out, const gn_bias *bias, int n_bias, uint64_t seed, gn_error *e);
+/* What a chat is started with beyond the settings; all of it is borrowed. */
+typedef struct gn_chat_options {
+    const gn_bias *bias;
+    int n_bias;
+    const gn_slice *stop;
+    int n_stop;
+    uint64_t seed; /* of the first reply, where the settings name none */
+} gn_chat_options;
+bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e);
 bool gn_help_view(gn_view *out, const gn_tui *t, gn_error *e);
 /* The key table as text, for the help view and `gneiss keys`. */
 void gn_keymap_text(const gn_keymap *m, gn_str *out);

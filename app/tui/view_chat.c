@@ -36,11 +36,13 @@ static void ask(gn_chat *c, gn_tui *t, int64_t question) {
     a->limit = gn_settings_integer(t->settings, "n", 0);
     a->sampling = c->sampling;
     gn_sampling_set(t->settings, &a->sampling);
-    a->sampling.bias = c->bias;
-    a->sampling.n_bias = c->n_bias;
+    a->sampling.bias = c->options.bias;
+    a->sampling.n_bias = c->options.n_bias;
+    a->stop = c->options.stop;
+    a->n_stop = c->options.n_stop;
     /* The next reply of the same conversation shall draw anew, and yet be repeatable. */
     const int64_t seed = gn_settings_integer(t->settings, "seed", -1);
-    a->sampling.seed = (seed < 0 ? c->seed : (uint64_t)seed) + (uint64_t)answer->id;
+    a->sampling.seed = (seed < 0 ? c->options.seed : (uint64_t)seed) + (uint64_t)answer->id;
     c->answer = answer->id;
     c->stopping = false;
     c->done = c->all = 0;
@@ -559,10 +561,10 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         c->all = ev->all;
         break;
     case GN_EVENT_OPENED:
-        for (int i = 0; i < c->n_bias && t->failure.code == GN_OK; i++)
-            if (c->bias[i].id >= ev->vocab) {
+        for (int i = 0; i < c->options.n_bias && t->failure.code == GN_OK; i++)
+            if (c->options.bias[i].id >= ev->vocab) {
                 gn_fail(&t->failure, GN_INVALID, "--bias: id %d is not in the vocabulary of %d",
-                        (int)c->bias[i].id, ev->vocab);
+                        (int)c->options.bias[i].id, ev->vocab);
                 t->quit = true;
             }
         c->opened = true;
@@ -613,15 +615,13 @@ static void close_chat(void *self) {
 static const gn_view_ops ops = {"chat", gn_chat_draw, request, gn_chat_scroll, event,
                                 search, close_chat,   said,    paste};
 
-bool gn_chat_view(gn_view *out, const gn_bias *bias, int n_bias, uint64_t seed, gn_error *e) {
+bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
     gn_chat *c = calloc(1, sizeof *c);
     if (!c)
         return gn_fail(e, GN_NO_MEMORY, "chat: out of memory");
     c->turns.head = c->answer = c->top_turn = c->selected = c->found_turn = -1;
     c->follow = true;
-    c->bias = bias;
-    c->n_bias = n_bias;
-    c->seed = seed;
+    c->options = *o;
     *out = (gn_view){&ops, c};
     return true;
 }

@@ -187,3 +187,35 @@ TEST(letters_and_names_of_a_command_are_its_own_only_once) {
                     printf("  %s --%s\n", table[i]->name, o->name);
     }
 }
+
+TEST(a_named_prompt_becomes_the_system_prompt) {
+    char dir[] = "/tmp/gneiss-prompt-XXXXXX", clean[64];
+    const char *model;
+    int first;
+    gn_str text = {0};
+    if (!CHECK(mkdtemp(dir)))
+        return;
+    setenv("XDG_CONFIG_HOME", dir, 1);
+    gn_str_fmt(&text, "%s/gneiss/prompts", dir);
+    CHECK(gn_path_make_folder(gn_str_text(&text), &e));
+    gn_str_puts(&text, "/p.txt");
+    CHECK(gn_file_write(gn_str_text(&text), GN_S("You are {{ model }}.\n"), &e));
+
+    gn_settings *s = gn_settings_new(&e);
+    gn_settings_set(s, GN_S("system"), GN_S("from a file"), GN_SOURCE_FILE, NULL, &e);
+    gn_args *a = parse(s, "x/m.gguf", "-p", "p", NULL);
+    CHECK(gn_args_model(a, &model, &first, &e));
+    CHECK_TEXT(gn_args_text(a, "system", ""), "You are m.");
+    gn_args_free(a);
+    a = parse(s, "m", "-p", "q", NULL);
+    CHECK(!gn_args_model(a, &model, &first, &e) && e.code == GN_INVALID);
+    gn_args_free(a);
+    a = parse(s, "m", "-p", "p", "-s", "text", NULL);
+    CHECK(!gn_args_model(a, &model, &first, &e) && e.code == GN_INVALID);
+    gn_args_free(a);
+    gn_settings_free(s);
+    gn_str_release(&text);
+    unsetenv("XDG_CONFIG_HOME");
+    snprintf(clean, sizeof clean, "rm -r %s", dir);
+    CHECK(system(clean) == 0);
+}
