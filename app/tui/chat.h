@@ -50,11 +50,49 @@ typedef struct gn_chat {
     size_t found_byte;
 } gn_chat;
 
-void gn_chat_draw(void *self, gn_tui *t);
+/* Where the parts of the screen are, in rows and columns. */
+typedef struct gn_shape {
+    bool small;
+    int gutter, width;                /* columns before a message's text, and of it */
+    int first, height;                /* rows of messages */
+    int queue, n_queue, note, n_note; /* first row, rows */
+    int input, n_input, skip_input;   /* skip: rows of the input above what is shown */
+    int status;
+} gn_shape;
+
+/* ---- chat_rows.c -------------------------------------------------------- */
+
+gn_shape gn_chat_lay_out(gn_chat *c, gn_tui *t);
+gn_slice gn_chat_prompt(const gn_tui *t); /* before the input */
+int gn_chat_input_width(const gn_tui *t);
+/* The branch in view to rows of that width; c->path tells which turns it has. */
+void gn_chat_wrap(gn_chat *c, const gn_shape *s);
+gn_slice gn_chat_text(const gn_turn *turn); /* as it is shown */
+/* A turn's rows: its label (where that has a row of its own), text, foot. */
+int gn_chat_rows_of(const gn_message *m, const gn_turn *turn, const gn_shape *s);
+int gn_chat_total(const gn_chat *c, const gn_shape *s);
+/* The row that a turn's byte is in, counted from the conversation's first. */
+int gn_chat_row_at(const gn_chat *c, const gn_shape *s, int64_t id, size_t byte);
+/* And back: put what begins that row on top of the view. */
+void gn_chat_at_row(gn_chat *c, const gn_shape *s, int row);
 void gn_chat_scroll(void *self, gn_tui *t, int rows);
 /* Bring a turn (its byte) onto the screen. */
 void gn_chat_show(gn_chat *c, gn_tui *t, int64_t id, size_t byte);
 void gn_chat_search(gn_chat *c, gn_tui *t, int direction);
+
+/* ---- view_chat.c, chat_commands.c, chat_draw.c -------------------------- */
+
+void gn_chat_draw(void *self, gn_tui *t);
+bool gn_chat_no_memory(gn_tui *t); /* says so; false */
+/* Ask for an answer below `question`, a turn of the user's. */
+void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question);
+void gn_chat_moved(gn_chat *c); /* to another branch: nothing is selected, the end is in view */
+/* Another answer, to the question that `id` is or answers. */
+void gn_chat_regenerate(gn_chat *c, gn_tui *t, int64_t id);
+void gn_chat_undo(gn_chat *c, gn_tui *t);
+void gn_chat_redo(gn_chat *c, gn_tui *t);
+void gn_chat_step(gn_chat *c, gn_tui *t, int by); /* to the answer beside */
+void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line);
 /* "[paste 2: 214 lines, 12 KiB]" */
 void gn_chat_paste_mark(int number, gn_slice text, gn_str *out);
 

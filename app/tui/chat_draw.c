@@ -9,164 +9,6 @@
 
 #include <stdio.h>
 
-enum { GUTTER = 11 };
-
-typedef struct shape {
-    bool small;
-    int gutter, width;                /* columns before a message's text, and of it */
-    int first, height;                /* rows of messages */
-    int queue, n_queue, note, n_note; /* first row, rows */
-    int input, n_input, skip_input;   /* skip: rows of the input above what is shown */
-    int status;
-} shape;
-
-/* ---- rows of messages --------------------------------------------------- */
-
-static gn_slice shown_text(const gn_turn *turn) {
-    gn_slice s = gn_str_slice(&turn->text);
-    while (s.len > 0 && s.data[s.len - 1] == '\n')
-        s.len--;
-    return s;
-}
-
-static int siblings(const gn_chat *c, const gn_turn *turn, int *which) {
-    int of;
-    *which = gn_transcript_sibling(&c->turns, turn->id, &of) + 1;
-    return of;
-}
-
-static bool has_foot(const gn_turn *turn) {
-    return turn->role == GN_ROLE_MODEL && turn->complete && turn->tokens > 0;
-}
-
-static bool is_shown(const gn_turn *turn) {
-    return turn->role != GN_ROLE_SYSTEM || turn->text.len > 0;
-}
-
-/* Label (where it has a row of its own), text, foot. */
-static int rows_of(const gn_message *m, const gn_turn *turn, const shape *s) {
-    return is_shown(turn) ? (s->gutter == 0) + (int)m->wrap.count + has_foot(turn) : 0;
-}
-
-static void wrap_all(gn_chat *c, const shape *s) {
-    int number = 0;
-    c->path.count = 0;
-    if (!gn_transcript_path(&c->turns, c->turns.head, &c->path))
-        c->path.count = 0;
-    if (!gn_vec_reserve(&c->message, &c->message_room, c->turns.count, sizeof *c->message)) {
-        c->path.count = 0;
-        return;
-    }
-    for (; c->n_message < c->turns.count; c->n_message++)
-        c->message[c->n_message] = (gn_message){0};
-    for (size_t i = 0; i < c->path.count; i++) {
-        const gn_turn *turn = gn_transcript_turn(&c->turns, c->path.id[i]);
-        gn_message *m = &c->message[turn->id];
-        m->number = turn->role == GN_ROLE_SYSTEM ? 0 : ++number;
-        if (m->wrap.count == 0 || m->wrap.width != s->width || !turn->complete)
-            gn_wrap_update(&m->wrap, shown_text(turn), s->width);
-        else if (m->wrap.row[m->wrap.count - 1].end != shown_text(turn).len) {
-            gn_wrap_reset(&m->wrap);
-            gn_wrap_update(&m->wrap, shown_text(turn), s->width);
-        }
-    }
-}
-
-static int total_rows(const gn_chat *c, const shape *s) {
-    int rows = 0;
-    for (size_t i = 0; i < c->path.count; i++)
-        rows += rows_of(&c->message[c->path.id[i]], c->turns.turn[c->path.id[i]], s);
-    return rows;
-}
-
-/* The row that a turn's byte is in, counted from the conversation's first. */
-static int row_at(const gn_chat *c, const shape *s, int64_t id, size_t byte) {
-    int row = 0;
-    for (size_t i = 0; i < c->path.count; i++) {
-        const gn_message *m = &c->message[c->path.id[i]];
-        const gn_turn *turn = c->turns.turn[c->path.id[i]];
-        if (turn->id == id) {
-            if (byte == GN_BYTE_LABEL)
-                return row;
-            if (byte == GN_BYTE_FOOT)
-                return row + rows_of(m, turn, s) - 1;
-            return row + (s->gutter == 0) + (int)gn_wrap_find(&m->wrap, byte);
-        }
-        row += rows_of(m, turn, s);
-    }
-    return 0;
-}
-
-/* And back: which turn and byte begin a row. */
-static void at_row(gn_chat *c, const shape *s, int row) {
-    for (size_t i = 0; i < c->path.count; i++) {
-        const gn_message *m = &c->message[c->path.id[i]];
-        const gn_turn *turn = c->turns.turn[c->path.id[i]];
-        const int rows = rows_of(m, turn, s);
-        if (row < rows) {
-            const int text = row - (s->gutter == 0);
-            c->top_turn = turn->id;
-            c->top_byte = text < 0 ? GN_BYTE_LABEL : GN_BYTE_FOOT;
-            if (text >= 0 && text < (int)m->wrap.count)
-                c->top_byte = m->wrap.row[text].first;
-            return;
-        }
-        row -= rows;
-    }
-}
-
-/* ---- layout ------------------------------------------------------------- */
-
-static gn_slice prompt_of(const gn_tui *t) {
-    if (gn_line_prompt())
-        return gn_slice_of(gn_line_prompt());
-    if (t->mode == GN_MODE_ASK)
-        return t->asking == '/' ? GN_S("/") : GN_S(":");
-    return GN_S("> ");
-}
-
-static int input_width(const gn_tui *t) {
-    const int width = t->canvas.cols - gn_columns(prompt_of(t)) - 1;
-    return width < 4 ? 4 : width;
-}
-
-static shape lay_out(gn_chat *c, gn_tui *t) {
-    const int rows = t->canvas.rows, cols = t->canvas.cols;
-    shape s = {.small = rows < 10 || cols < 40};
-    gn_wrap input = {0}, note = {0};
-    s.gutter = s.small ? 0 : GUTTER;
-    s.width = cols - (s.gutter ? s.gutter + 1 : 2);
-    s.status = rows - 1;
-
-    gn_wrap_update(&input, gn_line_text(), input_width(t));
-    const int most = rows / 3 > 1 ? rows / 3 : 1;
-    s.n_input = (int)input.count < most ? (int)input.count : most;
-    s.n_input = s.n_input > 0 ? s.n_input : 1;
-    const int cursor = (int)gn_wrap_find(&input, gn_line_point());
-    s.skip_input = cursor >= s.n_input ? cursor - s.n_input + 1 : 0;
-    gn_wrap_release(&input);
-
-    const int lines = s.small ? 0 : 1;
-    s.input = s.status - lines - s.n_input;
-    int above = s.input - lines;
-    s.first = s.small ? 0 : 2;
-    int room = above - s.first - 1; /* one row of messages at least */
-    if (t->note.len) {
-        gn_wrap_update(&note, gn_str_slice(&t->note), cols - 2 > 1 ? cols - 2 : 1);
-        s.n_note = (int)note.count < room ? (int)note.count : room;
-        s.n_note = s.n_note < 0 ? 0 : s.n_note;
-    }
-    gn_wrap_release(&note);
-    room -= s.n_note;
-    s.n_queue = c->n_queue < 3 ? c->n_queue : 3;
-    s.n_queue = s.n_queue < room ? s.n_queue : room;
-    s.n_queue = s.n_queue < 0 ? 0 : s.n_queue;
-    s.note = above - s.n_note;
-    s.queue = s.note - s.n_queue;
-    s.height = s.queue - s.first;
-    return s;
-}
-
 /* ---- numbers ------------------------------------------------------------ */
 
 /* "131,072" */
@@ -248,6 +90,12 @@ static void draw_label(const gn_chat *c, gn_canvas *v, int y, const gn_turn *tur
         gn_canvas_fmt(v, y, 0, v->cols, style, "%2d %-7s", number, who[turn->role]);
 }
 
+static int siblings(const gn_chat *c, const gn_turn *turn, int *which) {
+    int of;
+    *which = gn_transcript_sibling(&c->turns, turn->id, &of) + 1;
+    return of;
+}
+
 static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_turn *turn) {
     char rate[32];
     int which;
@@ -257,7 +105,7 @@ static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_t
         char text[48];
         const int n = snprintf(text, sizeof text, "%d/%d < >", which, of);
         end = v->cols - n - 1;
-        gn_canvas_put(v, y, end, v->cols, gn_slice_of(text), GN_STYLE_NOTE);
+        gn_canvas_put(v, y, end--, v->cols, gn_slice_of(text), GN_STYLE_NOTE);
     }
     const char *cut = turn->stop == GN_STOP_INTERRUPTED ? "stopped, "
                       : turn->stop == GN_STOP_LENGTH    ? "cut at the limit, "
@@ -285,8 +133,8 @@ static void draw_matches(const gn_chat *c, gn_canvas *v, int y, int col, gn_slic
 }
 
 /* Row `row` of a message, at line y of the screen. */
-static void draw_row(const gn_chat *c, gn_canvas *v, const shape *s, const gn_turn *turn, int row,
-                     int y) {
+static void draw_row(const gn_chat *c, gn_canvas *v, const gn_shape *s, const gn_turn *turn,
+                     int row, int y) {
     const gn_message *m = &c->message[turn->id];
     const int label = s->gutter == 0, col = s->gutter ? s->gutter : 1;
     if (row == 0)
@@ -295,9 +143,9 @@ static void draw_row(const gn_chat *c, gn_canvas *v, const shape *s, const gn_tu
     if (row >= (int)m->wrap.count)
         draw_foot(c, v, y, col, turn);
     else if (row >= 0) {
-        gn_wrap_draw(v, y, col, v->cols, shown_text(turn), m->wrap.row[row], NULL, 0,
+        gn_wrap_draw(v, y, col, v->cols, gn_chat_text(turn), m->wrap.row[row], NULL, 0,
                      turn->role == GN_ROLE_SYSTEM ? GN_STYLE_DIM : GN_STYLE_PLAIN);
-        draw_matches(c, v, y, col, shown_text(turn), m->wrap.row[row]);
+        draw_matches(c, v, y, col, gn_chat_text(turn), m->wrap.row[row]);
     }
 }
 
@@ -322,20 +170,20 @@ static void draw_progress(const gn_chat *c, gn_canvas *v, int y) {
 
 static bool is_busy(const gn_chat *c) { return !c->opened || c->answer >= 0; }
 
-static void draw_messages(gn_chat *c, gn_tui *t, const shape *s) {
+static void draw_messages(gn_chat *c, gn_tui *t, const gn_shape *s) {
     gn_canvas *v = &t->canvas;
-    const int height = s->height - (is_busy(c) && s->height > 1), all = total_rows(c, s);
-    int top = c->follow ? all - height : row_at(c, s, c->top_turn, c->top_byte);
+    const int height = s->height - (is_busy(c) && s->height > 1), all = gn_chat_total(c, s);
+    int top = c->follow ? all - height : gn_chat_row_at(c, s, c->top_turn, c->top_byte);
     if (top >= all - height) {
         top = all - height;
         c->follow = true;
     }
     top = top < 0 ? 0 : top;
-    at_row(c, s, top);
+    gn_chat_at_row(c, s, top);
     int row = 0;
     for (size_t i = 0; i < c->path.count && row < top + height; i++) {
         const gn_turn *turn = c->turns.turn[c->path.id[i]];
-        const int rows = rows_of(&c->message[turn->id], turn, s);
+        const int rows = gn_chat_rows_of(&c->message[turn->id], turn, s);
         for (int k = top > row ? top - row : 0; k < rows && row + k < top + height; k++)
             draw_row(c, v, s, turn, k, s->first + row + k - top);
         row += rows;
@@ -349,7 +197,7 @@ static void draw_messages(gn_chat *c, gn_tui *t, const shape *s) {
     c->height = height;
 }
 
-static void draw_waiting(const gn_chat *c, gn_tui *t, const shape *s) {
+static void draw_waiting(const gn_chat *c, gn_tui *t, const gn_shape *s) {
     gn_canvas *v = &t->canvas;
     for (int i = 0; i < s->n_queue; i++) {
         const int k = c->n_queue - s->n_queue + i;
@@ -364,12 +212,12 @@ static void draw_waiting(const gn_chat *c, gn_tui *t, const shape *s) {
     gn_wrap_release(&note);
 }
 
-static void draw_input(gn_tui *t, const shape *s) {
+static void draw_input(gn_tui *t, const gn_shape *s) {
     gn_canvas *v = &t->canvas;
     gn_wrap w = {0};
     const gn_slice text = gn_line_text();
-    const int left = gn_canvas_put(v, s->input, 0, v->cols - 1, prompt_of(t), GN_STYLE_BOLD);
-    gn_wrap_update(&w, text, input_width(t));
+    const int left = gn_canvas_put(v, s->input, 0, v->cols - 1, gn_chat_prompt(t), GN_STYLE_BOLD);
+    gn_wrap_update(&w, text, gn_chat_input_width(t));
     const size_t cursor = gn_wrap_find(&w, gn_line_point());
     for (int i = 0; i < s->n_input && (size_t)(s->skip_input + i) < w.count; i++)
         gn_wrap_draw(v, s->input + i, left, v->cols, text, w.row[s->skip_input + i], NULL, 0,
@@ -385,7 +233,7 @@ static void draw_input(gn_tui *t, const shape *s) {
 }
 
 /* Parts in the order they are shown; the lowest ranks get room first. */
-static void draw_status(const gn_chat *c, gn_tui *t, const shape *s) {
+static void draw_status(const gn_chat *c, gn_tui *t, const gn_shape *s) {
     enum { PARTS = 7 };
     static const int rank[PARTS] = {0, 3, 4, 1, 6, 2, 5};
     static const char *const mode[] = {"write", "read", "ask"};
@@ -427,8 +275,8 @@ static void draw_status(const gn_chat *c, gn_tui *t, const shape *s) {
 void gn_chat_draw(void *self, gn_tui *t) {
     gn_chat *c = self;
     gn_canvas *v = &t->canvas;
-    const shape s = lay_out(c, t);
-    wrap_all(c, &s);
+    const gn_shape s = gn_chat_lay_out(c, t);
+    gn_chat_wrap(c, &s);
     if (!s.small) {
         draw_title(c, t);
         gn_canvas_rule(v, 1, GN_STYLE_DIM);
@@ -440,69 +288,4 @@ void gn_chat_draw(void *self, gn_tui *t) {
     draw_waiting(c, t, &s);
     draw_input(t, &s);
     draw_status(c, t, &s);
-}
-
-void gn_chat_scroll(void *self, gn_tui *t, int rows) {
-    gn_chat *c = self;
-    const shape s = lay_out(c, t);
-    wrap_all(c, &s);
-    const int all = total_rows(c, &s);
-    int top = c->follow ? all - c->height : row_at(c, &s, c->top_turn, c->top_byte);
-    top = rows > all ? all : rows < -all ? 0 : top + rows;
-    c->follow = top >= all - c->height;
-    at_row(c, &s, top < 0 ? 0 : top);
-}
-
-void gn_chat_show(gn_chat *c, gn_tui *t, int64_t id, size_t byte) {
-    const shape s = lay_out(c, t);
-    wrap_all(c, &s);
-    const int all = total_rows(c, &s), row = row_at(c, &s, id, byte),
-              top = c->follow ? all - c->height : row_at(c, &s, c->top_turn, c->top_byte);
-    if (row >= top && row < top + c->height)
-        return;
-    const int now =
-        row < top ? row : row - c->height + 1 + (byte < GN_BYTE_LABEL ? c->height / 2 : 0);
-    c->follow = now >= all - c->height;
-    at_row(c, &s, now < 0 ? 0 : now);
-}
-
-/* ---- search ------------------------------------------------------------- */
-
-/* Where the pattern stands before or after a place, in the branch in view. */
-void gn_chat_search(gn_chat *c, gn_tui *t, int direction) {
-    const gn_slice pattern = gn_str_slice(&c->pattern);
-    const int n = (int)c->path.count;
-    int at = n - 1;
-    size_t byte = SIZE_MAX;
-    if (pattern.len == 0 || n == 0)
-        return;
-    for (int i = 0; i < n; i++)
-        if (c->path.id[i] == c->found_turn) {
-            at = i;
-            byte = c->found_byte;
-        }
-    for (int looked = 0; looked <= n; looked++, at = (at + direction + n) % n) {
-        const gn_slice text = shown_text(c->turns.turn[c->path.id[at]]);
-        ptrdiff_t found = -1;
-        for (size_t i = 0; i < text.len;) {
-            const ptrdiff_t next = gn_slice_find(gn_slice_from(text, i), pattern);
-            if (next < 0)
-                break;
-            const size_t place = i + (size_t)next;
-            if (direction < 0 ? place < byte : byte == SIZE_MAX || place > byte) {
-                found = (ptrdiff_t)place;
-                if (direction > 0)
-                    break;
-            }
-            i = place + 1;
-        }
-        if (found >= 0) {
-            c->found_turn = c->path.id[at];
-            c->found_byte = (size_t)found;
-            gn_chat_show(c, t, c->found_turn, c->found_byte);
-            return;
-        }
-        byte = SIZE_MAX;
-    }
-    gn_tui_note(t, GN_STYLE_NOTE, "'%s' is not in this conversation", gn_str_text(&c->pattern));
 }

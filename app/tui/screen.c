@@ -146,21 +146,30 @@ gn_screen *gn_screen_open(bool color, bool mouse, gn_error *e) {
     return s;
 }
 
+/* Where there is no second screen to leave, the last row is made free for the shell. */
+static void end_curses(const gn_screen *s) {
+    const char *second = tigetstr("rmcup");
+    send_modes(s, false);
+    curs_set(1);
+    if (!second || second == (char *)-1) {
+        move(s->rows - 1, 0);
+        clrtoeol();
+        refresh();
+    }
+    endwin();
+}
+
 void gn_screen_close(gn_screen *s) {
     if (!s)
         return;
-    send_modes(s, false);
-    curs_set(1);
-    endwin();
+    end_curses(s);
     disarm();
     delscreen(s->curses);
     free(s);
 }
 
 void gn_screen_leave(gn_screen *s) {
-    send_modes(s, false);
-    curs_set(1);
-    endwin();
+    end_curses(s);
     rescue.armed = 0;
 }
 

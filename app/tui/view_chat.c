@@ -1,4 +1,5 @@
-/* view_chat.c - a conversation: what is said, asked, waited for. Drawn by chat_draw.c. */
+/* view_chat.c - a conversation: what is said, asked, waited for. Drawn by chat_draw.c, commanded by
+ * chat_commands.c; where things stand is chat_rows.c. */
 #include "app/tui/chat.h"
 
 #include "app/command.h"
@@ -7,15 +8,19 @@
 
 #include <stdlib.h>
 
+static const gn_turn *turn_of(const gn_chat *c, int64_t id) {
+    return gn_transcript_turn(&c->turns, id);
+}
+
 /* ---- asking the engine -------------------------------------------------- */
 
-static bool no_memory(gn_tui *t) {
+bool gn_chat_no_memory(gn_tui *t) {
     gn_tui_note(t, GN_STYLE_ERROR, "out of memory");
     return false;
 }
 
 /* Ask for an answer below `question`, a turn of the user's. */
-static void ask(gn_chat *c, gn_tui *t, int64_t question) {
+void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     gn_ids path = {0};
     gn_ask *a = gn_ask_new();
     bool ok = a && gn_transcript_path(&c->turns, question, &path);
@@ -28,7 +33,7 @@ static void ask(gn_chat *c, gn_tui *t, int64_t question) {
     gn_ids_release(&path);
     if (!answer || !gn_transcript_keep(&c->turns, &a->keep)) {
         gn_ask_free(a);
-        no_memory(t);
+        gn_chat_no_memory(t);
         return;
     }
     a->answer = answer->id;
@@ -58,7 +63,7 @@ static void ask(gn_chat *c, gn_tui *t, int64_t question) {
 static bool begin(gn_chat *c, gn_tui *t) {
     const char *system = gn_settings_text(t->settings, "system");
     return gn_transcript_add(&c->turns, -1, GN_ROLE_SYSTEM, gn_slice_of(system)) != NULL ||
-           no_memory(t);
+           gn_chat_no_memory(t);
 }
 
 static void say(gn_chat *c, gn_tui *t, gn_slice text) {
@@ -67,9 +72,9 @@ static void say(gn_chat *c, gn_tui *t, gn_slice text) {
     const gn_turn *turn = gn_transcript_add(&c->turns, c->turns.head, GN_ROLE_USER, text);
     c->selected = -1;
     if (turn)
-        ask(c, t, turn->id);
+        gn_chat_ask(c, t, turn->id);
     else
-        no_memory(t);
+        gn_chat_no_memory(t);
 }
 
 static void say_next(gn_chat *c, gn_tui *t) {
@@ -148,231 +153,25 @@ static void paste(void *self, gn_tui *t, gn_slice text) {
     (void)t;
 }
 
-static void slash(gn_chat *c, gn_tui *t, gn_slice line);
-
 static void said(void *self, gn_tui *t, gn_slice line) {
     gn_chat *c = self;
     if (gn_text_strip(line, true, true).len == 0)
         return;
     gn_line_remember(line);
     if (line.data[0] == '/' && !(line.len > 1 && line.data[1] == '/')) {
-        slash(c, t, line);
+        gn_chat_slash(c, t, line);
         return;
     }
     gn_str text = {0};
     unfold(c, line.data[0] == '/' ? gn_slice_from(line, 1) : line, &text);
     if (text.failed)
-        no_memory(t);
+        gn_chat_no_memory(t);
     else if (c->answer >= 0 || !c->opened)
         enqueue(c, t, gn_str_slice(&text));
     else
         say(c, t, gn_str_slice(&text));
     c->follow = true;
     gn_str_release(&text);
-}
-
-/* ---- commands ----------------------------------------------------------- */
-
-static bool is_busy(const gn_chat *c, gn_tui *t) {
-    if (c->answer < 0 && c->opened)
-        return false;
-    gn_tui_note(t, GN_STYLE_ERROR,
-                c->opened ? "a reply is being written; Esc stops it" : "the model is loading");
-    return true;
-}
-
-static const gn_turn *turn_of(const gn_chat *c, int64_t id) {
-    return gn_transcript_turn(&c->turns, id);
-}
-
-/* Another answer, to the question that `id` is or answers. */
-static void regenerate(gn_chat *c, gn_tui *t, int64_t id) {
-    const gn_turn *turn = turn_of(c, id);
-    while (turn && turn->role == GN_ROLE_MODEL)
-        turn = turn_of(c, turn->parent);
-    if (is_busy(c, t))
-        return;
-    c->selected = -1;
-    if (turn && turn->role == GN_ROLE_USER)
-        ask(c, t, turn->id);
-    else
-        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to answer again");
-}
-
-static void regenerate_number(gn_chat *c, gn_tui *t, gn_slice argument) {
-    int64_t number;
-    if (argument.len == 0) {
-        regenerate(c, t, c->turns.head);
-        return;
-    }
-    if (gn_parse_integer(argument, &number))
-        for (size_t i = 0; i < c->path.count; i++)
-            if (number > 0 && c->message[c->path.id[i]].number == number) {
-                regenerate(c, t, c->path.id[i]);
-                return;
-            }
-    gn_tui_note(t, GN_STYLE_ERROR, "there is no message %.*s", (int)argument.len, argument.data);
-}
-
-static void moved(gn_chat *c) {
-    c->selected = -1;
-    c->follow = true;
-}
-
-static void undo(gn_chat *c, gn_tui *t) {
-    if (is_busy(c, t))
-        return;
-    if (!gn_transcript_undo(&c->turns))
-        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to undo");
-    moved(c);
-}
-
-static void redo(gn_chat *c, gn_tui *t) {
-    if (is_busy(c, t))
-        return;
-    if (!gn_transcript_redo(&c->turns))
-        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to redo");
-    moved(c);
-}
-
-/* To the answer beside the one in view, or the selected one. */
-static void step(gn_chat *c, gn_tui *t, int by) {
-    int64_t id = c->selected >= 0 ? c->selected : c->turns.head;
-    if (is_busy(c, t))
-        return;
-    const gn_turn *turn = turn_of(c, id);
-    if (turn && turn->role == GN_ROLE_USER && c->selected < 0)
-        turn = turn_of(c, turn->parent);
-    const int64_t to = turn ? gn_transcript_step(&c->turns, turn->id, by) : -1;
-    if (to < 0) {
-        gn_tui_note(t, GN_STYLE_NOTE, "there is no other answer on that side");
-        return;
-    }
-    c->turns.head = to;
-    moved(c);
-}
-
-static void system_prompt(gn_chat *c, gn_tui *t, gn_slice text) {
-    gn_error e = {0};
-    const char *now = gn_settings_text(t->settings, "system");
-    if (text.len == 0) {
-        gn_tui_note(t, GN_STYLE_NOTE, "system prompt: %s",
-                    now && now[0] ? now : "the template's own");
-        return;
-    }
-    if (is_busy(c, t))
-        return;
-    if (!gn_settings_set(t->settings, GN_S("system"), text, GN_SOURCE_SET, NULL, &e))
-        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
-    else if (c->turns.head >= 0 && !gn_transcript_reroot(&c->turns, text))
-        no_memory(t);
-    moved(c);
-}
-
-static void show_settings(gn_tui *t) {
-    int n;
-    const gn_setting *row = gn_setting_table(&n);
-    gn_str text = {0};
-    for (int i = 0; i < n; i++) {
-        const char *value = gn_settings_text(t->settings, row[i].option.name);
-        gn_str_fmt(&text, "%s%s=%s", i ? "  " : "", row[i].option.name,
-                   value ? value : row[i].unset);
-    }
-    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&text));
-    gn_str_release(&text);
-}
-
-static void set(gn_tui *t, gn_slice argument) {
-    gn_error e = {0};
-    gn_slice name = {argument.data, 0};
-    while (name.len < argument.len && argument.data[name.len] != ' ')
-        name.len++;
-    const gn_slice value = gn_text_strip(gn_slice_from(argument, name.len), true, true);
-    const gn_setting *row = gn_setting_find(name);
-    if (argument.len == 0)
-        show_settings(t);
-    else if (row && value.len == 0) {
-        const char *now = gn_settings_text(t->settings, row->option.name);
-        gn_tui_note(t, GN_STYLE_NOTE, "%s = %s (%s): %s", row->option.name, now ? now : row->unset,
-                    gn_source_name(gn_settings_source(t->settings, row->option.name)),
-                    row->option.help);
-    } else if (row && row->takes & (GN_TAKES_MODEL | GN_TAKES_ALWAYS) &&
-               strcmp(row->option.name, "state-mem") != 0)
-        gn_tui_note(t, GN_STYLE_ERROR, "%s is fixed while the model is open; start with --%s %.*s",
-                    row->option.name, row->option.name, (int)value.len, value.data);
-    else if (row && strcmp(row->option.name, "system") == 0)
-        gn_tui_note(t, GN_STYLE_ERROR, "/system TEXT changes the system prompt");
-    else if (!gn_settings_set(t->settings, name, value, GN_SOURCE_SET, NULL, &e))
-        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
-    else
-        gn_tui_note(t, GN_STYLE_NOTE, "%s = %.*s, from the next reply on", row->option.name,
-                    (int)value.len, value.data);
-}
-
-static void stats(const gn_chat *c, gn_tui *t) {
-    gn_str text = {0};
-    int64_t reused = 0, read = 0;
-    for (size_t i = 0; i < c->path.count; i++) {
-        const gn_turn *turn = c->turns.turn[c->path.id[i]];
-        if (turn->role != GN_ROLE_MODEL || turn->tokens == 0)
-            continue;
-        reused += turn->reused;
-        read += turn->read;
-        gn_str_fmt(
-            &text,
-            "%2d  reused %lld, read %lld in %.2f s (%.1f t/s), wrote %lld in %.2f s (%.1f t/s)\n",
-            c->message[turn->id].number, (long long)turn->reused, (long long)turn->read,
-            turn->prompt_s, turn->prompt_s > 0 ? (double)turn->read / turn->prompt_s : 0.0,
-            (long long)turn->tokens, turn->generate_s,
-            turn->generate_s > 0 ? (double)turn->tokens / turn->generate_s : 0.0);
-    }
-    if (reused + read > 0)
-        gn_str_fmt(&text, "of %lld prompt tokens %.0f %% needed no reading",
-                   (long long)(reused + read), 100.0 * (double)reused / (double)(reused + read));
-    else
-        gn_str_puts(&text, "no replies yet");
-    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&text));
-    gn_str_release(&text);
-}
-
-static void slash(gn_chat *c, gn_tui *t, gn_slice line) {
-    gn_error e = {0};
-    gn_slice argument;
-    switch (gn_slash_parse(line, &argument, &e)) {
-    case GN_SLASH_REGEN:
-        regenerate_number(c, t, argument);
-        break;
-    case GN_SLASH_UNDO:
-        undo(c, t);
-        break;
-    case GN_SLASH_REDO:
-        redo(c, t);
-        break;
-    case GN_SLASH_NEW:
-        if (!is_busy(c, t)) {
-            c->turns.head = -1;
-            c->last = (gn_answered){0};
-            moved(c);
-        }
-        break;
-    case GN_SLASH_SYSTEM:
-        system_prompt(c, t, argument);
-        break;
-    case GN_SLASH_SET:
-        set(t, argument);
-        break;
-    case GN_SLASH_STATS:
-        stats(c, t);
-        break;
-    case GN_SLASH_HELP:
-        gn_tui_request(t, GN_REQUEST_HELP, NULL);
-        break;
-    case GN_SLASH_QUIT:
-        t->quit = true;
-        break;
-    default:
-        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
-    }
 }
 
 /* ---- requests ----------------------------------------------------------- */
@@ -472,25 +271,25 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
         gn_chat_search(c, t, r == GN_REQUEST_SEARCH_NEXT ? 1 : -1);
         return true;
     case GN_REQUEST_REGENERATE:
-        regenerate(c, t, c->selected >= 0 ? c->selected : c->turns.head);
+        gn_chat_regenerate(c, t, c->selected >= 0 ? c->selected : c->turns.head);
         return true;
     case GN_REQUEST_UNDO:
-        undo(c, t);
+        gn_chat_undo(c, t);
         return true;
     case GN_REQUEST_REDO:
-        redo(c, t);
+        gn_chat_redo(c, t);
         return true;
     case GN_REQUEST_SIBLING_LEFT:
-        step(c, t, -1);
+        gn_chat_step(c, t, -1);
         return true;
     case GN_REQUEST_SIBLING_RIGHT:
-        step(c, t, 1);
+        gn_chat_step(c, t, 1);
         return true;
     case GN_REQUEST_WRITE:
         c->selected = -1;
         return false;
     case GN_REQUEST_SLASH:
-        slash(c, t, gn_slice_of(argument));
+        gn_chat_slash(c, t, gn_slice_of(argument));
         return true;
     default:
         return false;
@@ -544,7 +343,7 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
         if (gn_line_text().len == 0)
             paste(c, t, gn_str_slice(&question->text));
     }
-    moved(c);
+    gn_chat_moved(c);
     if (ev->error.code == GN_CANCELLED)
         gn_tui_note(t, GN_STYLE_NOTE, "stopped before the first word");
     else

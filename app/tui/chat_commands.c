@@ -1,0 +1,206 @@
+/* chat_commands.c - what a chat is asked to do: regenerate, undo, settings, slash commands. */
+#include "app/tui/chat.h"
+
+#include "app/tui/slash.h"
+
+static bool is_busy(const gn_chat *c, gn_tui *t) {
+    if (c->answer < 0 && c->opened)
+        return false;
+    gn_tui_note(t, GN_STYLE_ERROR,
+                c->opened ? "a reply is being written; Esc stops it" : "the model is loading");
+    return true;
+}
+
+static const gn_turn *turn_of(const gn_chat *c, int64_t id) {
+    return gn_transcript_turn(&c->turns, id);
+}
+
+/* Another answer, to the question that `id` is or answers. */
+void gn_chat_regenerate(gn_chat *c, gn_tui *t, int64_t id) {
+    const gn_turn *turn = turn_of(c, id);
+    while (turn && turn->role == GN_ROLE_MODEL)
+        turn = turn_of(c, turn->parent);
+    if (is_busy(c, t))
+        return;
+    c->selected = -1;
+    if (turn && turn->role == GN_ROLE_USER)
+        gn_chat_ask(c, t, turn->id);
+    else
+        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to answer again");
+}
+
+static void regenerate_number(gn_chat *c, gn_tui *t, gn_slice argument) {
+    int64_t number;
+    if (argument.len == 0) {
+        gn_chat_regenerate(c, t, c->turns.head);
+        return;
+    }
+    if (gn_parse_integer(argument, &number))
+        for (size_t i = 0; i < c->path.count; i++)
+            if (number > 0 && c->message[c->path.id[i]].number == number) {
+                gn_chat_regenerate(c, t, c->path.id[i]);
+                return;
+            }
+    gn_tui_note(t, GN_STYLE_ERROR, "there is no message %.*s", (int)argument.len, argument.data);
+}
+
+void gn_chat_moved(gn_chat *c) {
+    c->selected = -1;
+    c->follow = true;
+}
+
+void gn_chat_undo(gn_chat *c, gn_tui *t) {
+    if (is_busy(c, t))
+        return;
+    if (!gn_transcript_undo(&c->turns))
+        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to undo");
+    gn_chat_moved(c);
+}
+
+void gn_chat_redo(gn_chat *c, gn_tui *t) {
+    if (is_busy(c, t))
+        return;
+    if (!gn_transcript_redo(&c->turns))
+        gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to redo");
+    gn_chat_moved(c);
+}
+
+/* To the answer beside the one in view, or the selected one. */
+void gn_chat_step(gn_chat *c, gn_tui *t, int by) {
+    int64_t id = c->selected >= 0 ? c->selected : c->turns.head;
+    if (is_busy(c, t))
+        return;
+    const gn_turn *turn = turn_of(c, id);
+    if (turn && turn->role == GN_ROLE_USER && c->selected < 0)
+        turn = turn_of(c, turn->parent);
+    const int64_t to = turn ? gn_transcript_step(&c->turns, turn->id, by) : -1;
+    if (to < 0) {
+        gn_tui_note(t, GN_STYLE_NOTE, "there is no other answer on that side");
+        return;
+    }
+    c->turns.head = to;
+    gn_chat_moved(c);
+}
+
+static void system_prompt(gn_chat *c, gn_tui *t, gn_slice text) {
+    gn_error e = {0};
+    const char *now = gn_settings_text(t->settings, "system");
+    if (text.len == 0) {
+        gn_tui_note(t, GN_STYLE_NOTE, "system prompt: %s",
+                    now && now[0] ? now : "the template's own");
+        return;
+    }
+    if (is_busy(c, t))
+        return;
+    if (!gn_settings_set(t->settings, GN_S("system"), text, GN_SOURCE_SET, NULL, &e))
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
+    else if (c->turns.head >= 0 && !gn_transcript_reroot(&c->turns, text))
+        gn_chat_no_memory(t);
+    gn_chat_moved(c);
+}
+
+static void show_settings(gn_tui *t) {
+    int n;
+    const gn_setting *row = gn_setting_table(&n);
+    gn_str text = {0};
+    for (int i = 0; i < n; i++) {
+        const char *value = gn_settings_text(t->settings, row[i].option.name);
+        gn_str_fmt(&text, "%s%s=%s", i ? "  " : "", row[i].option.name,
+                   value ? value : row[i].unset);
+    }
+    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&text));
+    gn_str_release(&text);
+}
+
+static void set(gn_tui *t, gn_slice argument) {
+    gn_error e = {0};
+    gn_slice name = {argument.data, 0};
+    while (name.len < argument.len && argument.data[name.len] != ' ')
+        name.len++;
+    const gn_slice value = gn_text_strip(gn_slice_from(argument, name.len), true, true);
+    const gn_setting *row = gn_setting_find(name);
+    if (argument.len == 0)
+        show_settings(t);
+    else if (row && value.len == 0) {
+        const char *now = gn_settings_text(t->settings, row->option.name);
+        gn_tui_note(t, GN_STYLE_NOTE, "%s = %s (%s): %s", row->option.name, now ? now : row->unset,
+                    gn_source_name(gn_settings_source(t->settings, row->option.name)),
+                    row->option.help);
+    } else if (row && row->takes & (GN_TAKES_MODEL | GN_TAKES_ALWAYS) &&
+               strcmp(row->option.name, "state-mem") != 0)
+        gn_tui_note(t, GN_STYLE_ERROR, "%s is fixed while the model is open; start with --%s %.*s",
+                    row->option.name, row->option.name, (int)value.len, value.data);
+    else if (row && strcmp(row->option.name, "system") == 0)
+        gn_tui_note(t, GN_STYLE_ERROR, "/system TEXT changes the system prompt");
+    else if (!gn_settings_set(t->settings, name, value, GN_SOURCE_SET, NULL, &e))
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
+    else
+        gn_tui_note(t, GN_STYLE_NOTE, "%s = %.*s, from the next reply on", row->option.name,
+                    (int)value.len, value.data);
+}
+
+static void stats(const gn_chat *c, gn_tui *t) {
+    gn_str text = {0};
+    int64_t reused = 0, read = 0;
+    for (size_t i = 0; i < c->path.count; i++) {
+        const gn_turn *turn = c->turns.turn[c->path.id[i]];
+        if (turn->role != GN_ROLE_MODEL || !turn->complete || turn->tokens == 0)
+            continue;
+        reused += turn->reused;
+        read += turn->read;
+        gn_str_fmt(
+            &text,
+            "%2d  reused %lld, read %lld in %.2f s (%.1f t/s), wrote %lld in %.2f s (%.1f t/s)\n",
+            c->message[turn->id].number, (long long)turn->reused, (long long)turn->read,
+            turn->prompt_s, turn->prompt_s > 0 ? (double)turn->read / turn->prompt_s : 0.0,
+            (long long)turn->tokens, turn->generate_s,
+            turn->generate_s > 0 ? (double)turn->tokens / turn->generate_s : 0.0);
+    }
+    if (reused + read > 0)
+        gn_str_fmt(&text, "of %lld prompt tokens %.0f %% needed no reading",
+                   (long long)(reused + read), 100.0 * (double)reused / (double)(reused + read));
+    else
+        gn_str_puts(&text, "no replies yet");
+    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&text));
+    gn_str_release(&text);
+}
+
+void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
+    gn_error e = {0};
+    gn_slice argument;
+    switch (gn_slash_parse(line, &argument, &e)) {
+    case GN_SLASH_REGEN:
+        regenerate_number(c, t, argument);
+        break;
+    case GN_SLASH_UNDO:
+        gn_chat_undo(c, t);
+        break;
+    case GN_SLASH_REDO:
+        gn_chat_redo(c, t);
+        break;
+    case GN_SLASH_NEW:
+        if (!is_busy(c, t)) {
+            c->turns.head = -1;
+            c->last = (gn_answered){0};
+            gn_chat_moved(c);
+        }
+        break;
+    case GN_SLASH_SYSTEM:
+        system_prompt(c, t, argument);
+        break;
+    case GN_SLASH_SET:
+        set(t, argument);
+        break;
+    case GN_SLASH_STATS:
+        stats(c, t);
+        break;
+    case GN_SLASH_HELP:
+        gn_tui_request(t, GN_REQUEST_HELP, NULL);
+        break;
+    case GN_SLASH_QUIT:
+        t->quit = true;
+        break;
+    default:
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
+    }
+}
