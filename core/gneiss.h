@@ -13,6 +13,7 @@
 
 #include "core/base/arena.h"
 #include "core/base/clock.h"
+#include "core/base/embed.h"
 #include "core/base/error.h"
 #include "core/base/file.h"
 #include "core/base/hash.h"
