@@ -15,33 +15,33 @@ enum { ISAS = 3 };
 
 static uint64_t dice = 1;
 
-static uint32_t roll(void) {
+static inline uint32_t roll(void) {
     dice = dice * 6364136223846793005u + 1442695040888963407u;
     return (uint32_t)(dice >> 32);
 }
 
 /* About normal, mean 0 and variance 1. */
-static float normal(void) {
+static inline float normal(void) {
     float sum = 0.0f;
     for (int i = 0; i < 12; i++)
         sum += (float)(roll() >> 8) / 16777216.0f;
     return sum - 6.0f;
 }
 
-static float *random_rows(int rows, int cols) {
+static inline float *random_rows(int rows, int cols) {
     float *x = malloc((size_t)rows * (size_t)cols * sizeof *x);
     for (int i = 0; i < rows * cols; i++)
         x[i] = normal() * (roll() % 64 == 0 ? 8.0f : 1.0f);
     return x;
 }
 
-static void put_half(uint8_t *at, float v) {
+static inline void put_half(uint8_t *at, float v) {
     const uint16_t half = gn_f32_to_f16(v);
     memcpy(at, &half, 2);
 }
 
 /* Scales of one block: where they are, and what makes its weights about 0.05. */
-static void put_scales(int format, uint8_t *block) {
+static inline void put_scales(int format, uint8_t *block) {
     static const struct {
         int d, m;
         float size;
@@ -57,7 +57,7 @@ static void put_scales(int format, uint8_t *block) {
 }
 
 /* n matrices; free data. */
-static gn_weight random_weight(int format, int n, int rows, int cols) {
+static inline gn_weight random_weight(int format, int n, int rows, int cols) {
     const gn_format_info *f = gn_format_of(format);
     const size_t step = (size_t)rows * gn_row_bytes(format, cols), bytes = (size_t)n * step;
     uint8_t *data = malloc(bytes);
@@ -78,20 +78,20 @@ static gn_weight random_weight(int format, int n, int rows, int cols) {
 }
 
 /* Matrix i of w as f32. */
-static float *unpacked(const gn_weight *w, int i) {
+static inline float *unpacked(const gn_weight *w, int i) {
     float *out = malloc((size_t)w->rows * (size_t)w->cols * sizeof *out);
     gn_format_of(w->format)->unpack((const uint8_t *)w->data + (size_t)i * w->step, out,
                                     (size_t)w->rows * (size_t)w->cols);
     return out;
 }
 
-static gn_device *device(const char *isa, bool exact, bool mapped, int threads) {
+static inline gn_device *device(const char *isa, bool exact, bool mapped, int threads) {
     gn_error e = {0};
     return gn_cpu_open(
         &(gn_cpu_options){.threads = threads, .exact = exact, .mapped = mapped, .isa = isa}, &e);
 }
 
-static gn_weight placed(gn_device *d, gn_weight w) {
+static inline gn_weight placed(gn_device *d, gn_weight w) {
     gn_error e = {0};
     CHECK(gn_place(d, &w, true, &e));
     return w;
