@@ -32,6 +32,7 @@
 #include "core/base/yaml.h"
 #include "core/template/template.h"
 #include "core/text/tokenizer.h"
+#include "core/tune.h"
 
 #define GNEISS_VERSION "0.1.0"
 
