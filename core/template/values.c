@@ -505,8 +505,9 @@ bool gn_order(gn_render *r, const gn_value *a, const gn_value *b, const char *si
 static bool key_in(gn_render *r, const gn_value *map, const gn_value *key, bool *out) {
     gn_slice text;
     *out = false;
-    if (key->kind == GN_UNDEFINED && !strict(key))
-        return true;
+    if ((key->kind == GN_UNDEFINED && !strict(key)) ||
+        (key->kind >= GN_RANGE && key->kind != GN_VIEW))
+        return true; /* it could be a key elsewhere, but no dict of ours has it */
     if (!gn_key_of(r, map, key, &text))
         return false;
     *out = gn_value_get(map, text) != NULL;
