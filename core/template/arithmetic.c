@@ -129,7 +129,7 @@ static void add_text(gn_str *out, const gn_value *v, bool markup) {
         gn_str_add(out, v->string);
 }
 
-gn_value *gn_concat(gn_render *r, gn_value *a, gn_value *b) {
+static gn_value *concat(gn_render *r, gn_value *a, gn_value *b) {
     if (gn_is_text(a) && gn_is_text(b)) {
         const bool markup = a->kind == GN_MARKUP || b->kind == GN_MARKUP;
         gn_str out = {0};
@@ -184,7 +184,7 @@ gn_value *gn_binary(gn_render *r, char op, gn_value *a, gn_value *b) {
     if (gn_is_numeric(a) && gn_is_numeric(b))
         return numbers(r, op, gn_number_of(a), gn_number_of(b));
     if (op == '+')
-        return gn_concat(r, a, b);
+        return concat(r, a, b);
     if (op == '*' && gn_is_integer(b) && (gn_is_text(a) || gn_is_listlike(a)))
         return repeat(r, a, gn_integer_of(b));
     if (op == '*' && gn_is_integer(a) && (gn_is_text(b) || gn_is_listlike(b)))

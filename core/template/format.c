@@ -375,7 +375,6 @@ typedef struct braces {
     gn_render *r;
     const gn_given *given;
     int64_t next; /* automatic number; -1 once a number was written */
-    gn_str *out;
 } braces;
 
 static bool format_text(braces *b, gn_slice s, gn_str *out, int nested);
@@ -577,7 +576,7 @@ static bool format_text(braces *b, gn_slice s, gn_str *out, int nested) {
 
 gn_value *gn_format_braces(gn_render *r, gn_value *format, const gn_given *given) {
     gn_str out = {0};
-    braces b = {.r = r, .given = given, .out = &out};
+    braces b = {.r = r, .given = given};
     if (format_text(&b, format->string, &out, 0))
         return gn_make_take(r, &out, format);
     gn_str_release(&out);

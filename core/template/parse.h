@@ -49,7 +49,6 @@ bool gn_parse_push(gn_parser *p, gn_nodes *list, gn_node *node); /* false if nod
 bool gn_parse_deeper(gn_parser *p); /* every true one is undone by depth-- */
 
 gn_node *gn_parse_expression(gn_parser *p);
-gn_node *gn_parse_or(gn_parser *p); /* an expression without `x if y else z` */
 /* One or more expressions with commas: itself or a tuple. stop: a name that ends
  * it, or NULL; choice: may an item be `x if y else z`? */
 gn_node *gn_parse_tuple(gn_parser *p, bool choice, const char *stop);
@@ -60,6 +59,5 @@ gn_node *gn_parse_target(gn_parser *p, bool dotted, const char *stop);
 gn_node *gn_parse_filters(gn_parser *p, gn_node *input, bool first);
 /* A name as a parameter or a target. */
 gn_node *gn_parse_store(gn_parser *p);
-void gn_parse_saw(gn_parser *p, gn_slice name, bool store);
 
 #endif

@@ -30,7 +30,7 @@ static gn_node *constant(gn_parser *p, int line, gn_value *v) {
 }
 
 /* What a macro's body, a loop and a call block need to know of the names in them. */
-void gn_parse_saw(gn_parser *p, gn_slice name, bool store) {
+static void saw(gn_parser *p, gn_slice name, bool store) {
     static const char *const special[] = {"caller", "kwargs", "varargs"};
     for (int i = 0; i < 3; i++)
         if (p->special[i] == GN_UNSEEN && gn_slice_is(name, special[i]))
@@ -53,7 +53,7 @@ static gn_node *name_or_constant(gn_parser *p) {
     gn_node *n = gn_parse_node(p, GN_NODE_NAME, l->line);
     if (n) {
         n->name = l->text;
-        gn_parse_saw(p, l->text, false);
+        saw(p, l->text, false);
     }
     return n;
 }
@@ -521,7 +521,7 @@ static gn_node * and (gn_parser * p) {
     return a;
 }
 
-gn_node *gn_parse_or(gn_parser *p) {
+static gn_node * or (gn_parser * p) {
     gn_node *a = and(p);
     while (a && gn_at_name(p, "or")) {
         const int line = gn_parse_next(p)->line;
@@ -534,10 +534,10 @@ gn_node *gn_parse_expression(gn_parser *p) {
     if (!gn_parse_deeper(p))
         return NULL;
     const size_t unknown = p->unknown.count;
-    gn_node *a = gn_parse_or(p);
+    gn_node *a = or (p);
     while (a && gn_at_name(p, "if")) {
         gn_node *n = gn_parse_node(p, GN_NODE_CHOICE, gn_parse_next(p)->line);
-        if (!n || !(n->b = gn_parse_or(p)) ||
+        if (!n || !(n->b = or (p)) ||
             (gn_parse_skip(p, GN_LEX_NAME, "else") && !(n->c = gn_parse_expression(p))))
             return NULL;
         n->a = a;
@@ -578,7 +578,7 @@ static gn_node *items(gn_parser *p, gn_node *(*item)(gn_parser *), const char *s
 }
 
 gn_node *gn_parse_tuple(gn_parser *p, bool choice, const char *stop) {
-    return items(p, choice ? gn_parse_expression : gn_parse_or, stop);
+    return items(p, choice ? gn_parse_expression : or, stop);
 }
 
 gn_node *gn_parse_store(gn_parser *p) {
@@ -594,7 +594,7 @@ gn_node *gn_parse_store(gn_parser *p) {
     gn_node *n = gn_parse_node(p, GN_NODE_NAME, l->line);
     if (n) {
         n->name = l->text;
-        gn_parse_saw(p, l->text, true);
+        saw(p, l->text, true);
     }
     return n;
 }

@@ -35,7 +35,7 @@ static bool printable(int32_t cp) {
     return c[0] != 'C' && c[0] != 'Z';
 }
 
-void gn_print_quoted(gn_str *out, gn_slice text) {
+static void quoted(gn_str *out, gn_slice text) {
     const bool single = memchr(text.data, '\'', text.len), both = memchr(text.data, '"', text.len);
     const char quote = single && !both ? '"' : '\'';
     int32_t cp;
@@ -120,7 +120,7 @@ static bool list(printer *p, const gn_value *v) {
 
 static void key(printer *p, gn_slice text) {
     if (gn_key_is_text(text))
-        gn_print_quoted(p->out, text);
+        quoted(p->out, text);
     else
         gn_str_add(p->out, gn_slice_from(text, 2));
 }
@@ -185,7 +185,7 @@ static bool object(printer *p, const gn_value *v) {
         const gn_node *n = ((const gn_macro *)v)->node;
         gn_str_puts(p->out, "<Macro ");
         if (n->kind == GN_NODE_MACRO)
-            gn_print_quoted(p->out, n->name);
+            quoted(p->out, n->name);
         else
             gn_str_puts(p->out, "anonymous");
         gn_str_putc(p->out, '>');
@@ -216,7 +216,7 @@ static bool text(printer *p, const gn_value *v, bool repr) {
     }
     if (v->kind == GN_MARKUP)
         gn_str_puts(p->out, "Markup(");
-    gn_print_quoted(p->out, v->string);
+    quoted(p->out, v->string);
     if (v->kind == GN_MARKUP)
         gn_str_putc(p->out, ')');
     return true;

@@ -355,7 +355,7 @@ static bool bind_rest(gn_render *r, const gn_macro *m, const gn_given *given, le
     if (s->varargs) {
         const size_t more = given->n_place > n ? given->n_place - n : 0;
         return gn_bind(r, GN_S("varargs"),
-                       gn_make_list(r, GN_TUPLE, given->place + (more ? n : 0), more));
+                       gn_make_list(r, GN_TUPLE, more ? given->place + n : NULL, more));
     }
     return given->n_place <= n ||
            gn_render_fail(r, GN_INVALID, "macro '%s' takes %zu arguments, not %zu",

@@ -214,7 +214,6 @@ bool gn_truth(gn_render *r, const gn_value *v, bool *out);
 bool gn_items(gn_render *r, gn_value *v, gn_value ***item, size_t *count);
 /* len(v); false and an error if it has none. */
 bool gn_length(gn_render *r, const gn_value *v, int64_t *out);
-bool gn_has_length(const gn_value *v);
 bool gn_is_iterable(const gn_value *v);
 gn_value *gn_range_at(gn_render *r, const gn_range *range, int64_t i);
 
@@ -250,7 +249,6 @@ gn_value *gn_slice_value(gn_render *r, gn_value *v, gn_value *from, gn_value *to
 
 gn_value *gn_unary(gn_render *r, char op, const gn_value *a);
 gn_value *gn_binary(gn_render *r, char op, gn_value *a, gn_value *b);
-gn_value *gn_concat(gn_render *r, gn_value *a, gn_value *b); /* + of texts and lists */
 /* round(v, digits), half to even. */
 double gn_round_number(double v, int digits);
 
@@ -271,7 +269,6 @@ typedef struct gn_json_style {
  * nests too deep. r may be NULL: such a place is then left empty. */
 bool gn_print_value(gn_render *r, gn_str *out, const gn_value *v, bool repr);
 bool gn_print_json(gn_render *r, gn_str *out, const gn_value *v, const gn_json_style *style);
-void gn_print_quoted(gn_str *out, gn_slice text);  /* repr of a str */
 void gn_print_number(gn_str *out, double v);       /* repr of a float */
 void gn_print_escaped(gn_str *out, gn_slice text); /* & < > " ' for HTML */
 

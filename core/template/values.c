@@ -149,13 +149,13 @@ const char *gn_type_name(const gn_value *v) {
     return v->kind == GN_ITERATOR ? ((const gn_iterator *)v)->type : name[v->kind];
 }
 
-bool gn_has_length(const gn_value *v) {
+static bool has_length(const gn_value *v) {
     return gn_is_text(v) || gn_is_listlike(v) || v->kind == GN_MAP || v->kind == GN_RANGE ||
            v->kind == GN_VIEW || v->kind == GN_UNDEFINED || v->kind == GN_LOOP;
 }
 
 bool gn_is_iterable(const gn_value *v) {
-    return (gn_has_length(v) && v->kind != GN_LOOP) || v->kind == GN_ITERATOR;
+    return (has_length(v) && v->kind != GN_LOOP) || v->kind == GN_ITERATOR;
 }
 
 static size_t plain_length(const gn_value *v) {
@@ -180,7 +180,7 @@ static size_t plain_length(const gn_value *v) {
 bool gn_length(gn_render *r, const gn_value *v, int64_t *out) {
     if (strict(v))
         return gn_undefined_fail(r, v);
-    if (!gn_has_length(v) || v->kind == GN_LOOP)
+    if (!has_length(v) || v->kind == GN_LOOP)
         return gn_render_fail(r, GN_INVALID, "a %s has no length", gn_type_name(v));
     *out = (int64_t)plain_length(v);
     return true;
@@ -210,7 +210,7 @@ bool gn_truth(gn_render *r, const gn_value *v, bool *out) {
         *out = v->string.len > 0;
         break;
     default:
-        *out = !gn_has_length(v) || v->kind == GN_LOOP || plain_length(v) > 0;
+        *out = !has_length(v) || v->kind == GN_LOOP || plain_length(v) > 0;
     }
     return true;
 }
@@ -273,7 +273,7 @@ bool gn_items(gn_render *r, gn_value *v, gn_value ***item, size_t *count) {
     }
     if (v->kind == GN_ITERATOR) {
         gn_iterator *it = (gn_iterator *)v;
-        *item = it->item + it->at;
+        *item = it->count ? it->item + it->at : it->item;
         *count = it->count - it->at;
         it->at = it->count;
         return gn_render_tick(r, *count);

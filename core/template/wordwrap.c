@@ -67,9 +67,8 @@ static bool dashes_then_word(gn_slice s, size_t i) {
 
 /* May a word be cut behind the hyphen that ends at i? Two letters before it (or
  * letter, hyphen, letter) and a letter, perhaps hyphen, letter after it. */
-static bool hyphen_between_letters(gn_slice s, size_t begin, size_t i) {
+static bool hyphen_between_letters(gn_slice s, size_t i) {
     const size_t h = i - 1, one = back(s, h), two = back(s, one), three = back(s, two);
-    (void)begin;
     const bool letters =
         h > 0 && is_letter(at(s, one)) && one > 0 &&
         (is_letter(at(s, two)) || (s.data[two] == '-' && two > 0 && is_letter(at(s, three))));
@@ -84,7 +83,6 @@ static bool hyphen_between_letters(gn_slice s, size_t begin, size_t i) {
 
 static size_t chunk_end(const wrapper *w, gn_slice s, size_t i) {
     int32_t cp;
-    const size_t begin = i;
     if (is_blank(at(s, i))) {
         while (is_blank(at(s, i)))
             i++;
@@ -98,7 +96,7 @@ static size_t chunk_end(const wrapper *w, gn_slice s, size_t i) {
     while (i < s.len) {
         const bool hyphen = s.data[i] == '-';
         i += gn_utf8_next(s, i, &cp);
-        if (w->at_hyphens && hyphen && hyphen_between_letters(s, begin, i))
+        if (w->at_hyphens && hyphen && hyphen_between_letters(s, i))
             return i;
         if (i >= s.len || is_blank(at(s, i)))
             return i;

@@ -95,6 +95,8 @@ def ask(env, template, variables=VARS):
         compiled = _compile_jinja_template(template) if env == "c" else TASK.from_string(template)
     except (jinja2.TemplateError, SyntaxError) as error:
         return None, "parse", line_of(error), error
+    except TypeError as error:  # from folding what is constant
+        return None, "run", 1, error
     try:
         return compiled.render(**json.loads(json.dumps(variables))), None, None, None
     except RecursionError:
