@@ -397,7 +397,8 @@ static bool step(walk *w, int most, gn_error *e) {
     const int n = fill(w, most, &tokens, e);
     if (n == 0)
         return false;
-    qsort(w->target, w->n_target, sizeof *w->target, by_row);
+    if (w->n_target > 0)
+        qsort(w->target, w->n_target, sizeof *w->target, by_row);
     for (size_t i = 0; i < w->n_target; i++)
         if (i == 0 || w->target[i].row != w->target[i - 1].row)
             w->want[rows++] = w->target[i].row;
