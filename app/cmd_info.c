@@ -104,6 +104,32 @@ static void print_tensors(const gn_value *list) {
     }
 }
 
+/* training.json's losses, of a model that gneiss tune made. One that cannot be read is left out. */
+static void print_losses(const gn_engine *g, gn_arena *a) {
+    gn_str path = {0}, text = {0}, plot = {0};
+    gn_error none = {0};
+    const gn_value *story = NULL;
+    gn_path_join(&path, gn_slice_of(gn_engine_path(g)), GN_S("training.json"));
+    if (gn_str_ok(&path, &none) && gn_path_is_folder(gn_engine_path(g)) &&
+        gn_path_exists(path.data) && gn_file_read(&text, path.data, 256 << 20, &none))
+        story = gn_json_parse(a, gn_str_slice(&text), &none);
+    const gn_value *list = gn_value_get(story, GN_S("loss"));
+    const size_t n = gn_value_is(list, GN_LIST) ? gn_value_count(list) : 0;
+    float *loss = n ? gn_arena_alloc(a, n * sizeof *loss) : NULL;
+    for (size_t i = 0; loss && i < n; i++) {
+        double v = 0;
+        gn_value_to_number(gn_value_at(list, i), &v);
+        loss[i] = (float)v;
+    }
+    if (loss) {
+        gn_tune_plot(&plot, loss, (int64_t)n, 64, 8);
+        printf("training    %zu steps, mean loss of a batch:\n%s", n, gn_str_text(&plot));
+    }
+    gn_str_release(&plot);
+    gn_str_release(&text);
+    gn_str_release(&path);
+}
+
 static bool show(const gn_args *a, gn_engine *g, gn_error *e) {
     char hex[GN_SHA256_HEX];
     gn_arena arena = {0};
@@ -118,6 +144,7 @@ static bool show(const gn_args *a, gn_engine *g, gn_error *e) {
         ok = gn_out_line(&line, e);
     } else if (ok) {
         print(info, g);
+        print_losses(g, &arena);
         print_tensors(gn_value_get(info, GN_S("tensors")));
     }
     gn_str_release(&line);

@@ -21,6 +21,8 @@ learns() { "$gneiss" tune "$m" $settings -o whole --steps 30 --json >log.json &&
 check "thirty steps bring the loss from 6 under 4" learns
 runs() { "$gneiss" run whole --ids "1 4 7 10" -n 3 --json >/dev/null && "$gneiss" info whole --json | grep -q granitemoehybrid; }
 check "run and info read the result" runs
+plot() { "$gneiss" info whole >plot && grep -q 'training    30 steps' plot && [ "$(grep -c '\*' plot)" -ge 5 ]; }
+check "info shows the losses as a plot" plot
 
 # Killed hard, again and again, until it is done.
 killed() {
