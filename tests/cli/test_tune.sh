@@ -50,6 +50,22 @@ check "--lora trains adapters alone and merges them" lora
 gradients() { "$gneiss" tune "$m" --gradients data.jsonl -o g.safetensors --json | grep -q '"loss":' && grep -aq 'model.layers.0.mamba.A_log' g.safetensors; }
 check "--gradients writes them by name" gradients
 
+# A tokenizer of bytes and a few merges, and a template that writes roles as Granite's does.
+cat >chats.jsonl <<'END'
+{"messages":[{"role":"user","content":"ab"},{"role":"assistant","content":"cd"},{"role":"user","content":"ef"},{"role":"assistant","content":"gh"}]}
+{"prompt":"ab","completion":"cd"}
+{"text":"ab"}
+END
+head -n 1 chats.jsonl >first.jsonl
+python3 "$root/tools/box/tokenizer.py" first.jsonl bytes 261 >/dev/null
+shown() { "$gneiss" tune --init "$root/tools/box/config.json" --tokenizer bytes --data chats.jsonl --dry-run | tr -d '|' | sed -n "$1p"; }
+turns() { same '1: <start_of_role>user<end_of_role>ab<end_of_text>\n<start_of_role>assistant<end_of_role>[cd<end_of_text>]\n<start_of_role>user<end_of_role>ef<end_of_text>\n<start_of_role>assistant<end_of_role>[gh<end_of_text>]\n' "$(shown 1)"; }
+check "of a conversation the assistant's turns are learned, with their end of text" turns
+pairs() { same '2: ab[cd<end_of_text>]' "$(shown 2)" && same '3: a[b<end_of_text>]' "$(shown 3)"; }
+check "of a pair the completion, of a text all but what nothing stands before" pairs
+broken_turn() { echo '{"messages":[{"role":"user","content":"ab"}]}' >bad.jsonl && code 2 "$gneiss" tune --init "$root/tools/box/config.json" --tokenizer bytes --data bad.jsonl -o bad && grep -q 'line 1.*counted' err; }
+check "a conversation in which no assistant speaks is refused" broken_turn
+
 bad_line() { printf '{"ids":[1,2]}\n{"ids":[1,"x"]}\n' >bad.jsonl && code 3 "$gneiss" tune "$m" --data bad.jsonl -o bad && grep -q 'line 2' err; }
 check "a bad line is named" bad_line
 bad_id() { echo '{"ids":[1,97]}' >bad.jsonl && code 2 "$gneiss" tune "$m" --data bad.jsonl -o bad && grep -q 97 err; }
