@@ -392,12 +392,16 @@ static bool deeper(gn_render *r) {
            gn_render_fail(r, GN_INVALID, "values nested too deep to compare");
 }
 
+/* Python looks at a tuple's items before its length, at a list's length first: that
+ * shows where comparing an item fails. */
 static bool lists_equal(gn_render *r, const gn_value *a, const gn_value *b, bool *out) {
-    *out = a->list.count == b->list.count;
-    for (size_t i = 0; *out && i < a->list.count; i++)
+    const bool same_length = a->list.count == b->list.count;
+    *out = same_length || a->kind == GN_TUPLE;
+    for (size_t i = 0; *out && i < a->list.count && i < b->list.count; i++)
         if (a->list.item[i] != b->list.item[i] &&
             !gn_equal(r, a->list.item[i], b->list.item[i], out))
             return false;
+    *out = *out && same_length;
     return true;
 }
 
