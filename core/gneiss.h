@@ -6,7 +6,7 @@
  * depend on what it is packed with.
  *
  * An engine and all that was made with it belong to one thread at a time. The
- * ground floor, the templates and the tokenizer are re-exported.
+ * ground floor, the templates, the tokenizer and the database are re-exported.
  */
 #ifndef GNEISS_H
 #define GNEISS_H
@@ -30,6 +30,7 @@
 #include "core/base/value.h"
 #include "core/base/vec.h"
 #include "core/base/yaml.h"
+#include "core/store.h"
 #include "core/template/template.h"
 #include "core/text/tokenizer.h"
 #include "core/tune.h"
@@ -271,5 +272,46 @@ void gn_pair_release(gn_pair *p);
  * that it is full and scores the remainder only. */
 int64_t gn_rolling_count(int64_t n, int64_t window);
 gn_score_request gn_rolling_window(const int32_t *id, int64_t n, int64_t window, int64_t i);
+
+/* ---- comparing and quantising ---------------------------------------------------- */
+
+typedef struct gn_divergence {
+    int64_t tokens;
+    double kl_mean, kl_p99; /* of KL(a || b) over tokens, in nats */
+    double same_top;        /* share of tokens of which both find the same likeliest */
+    double ppl_a, ppl_b;    /* perplexity of the text, a token */
+} gn_divergence;
+
+/* Two models of one vocabulary read the ids of a text [n], in windows of `window` tokens,
+ * each after a's prefix token. go_on may be NULL. */
+bool gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_t window,
+                gn_go_on go_on, void *user, gn_divergence *out, gn_error *e);
+
+typedef struct gn_quantize_options {
+    const char *type; /* "q4_k_m", "bf16", ...: a name of llama-quantize's */
+    int threads;      /* 0: every processor this process may use */
+    /* Between writes, done of all bytes of tensors; false cancels. May be NULL. */
+    bool (*progress)(void *user, size_t done, size_t all);
+    void *user;
+} gn_quantize_options;
+
+enum { GN_QUANTIZED_FORMATS = 15 };
+
+typedef struct gn_quantized {
+    size_t bytes_in, bytes_out;        /* of the files */
+    int tensors[GN_QUANTIZED_FORMATS]; /* written, by format */
+    int requantised;                   /* tensors that came from another block format */
+    double seconds;
+    gn_str warnings; /* lines */
+} gn_quantized;
+
+/* Write the checkpoint `in`, a Hugging Face folder or a GGUF, to the GGUF `out`: whole or
+ * not at all. GN_INVALID for a type that is none, or an `out` that is `in`; GN_UNSUPPORTED
+ * names what a GGUF cannot say. said is filled in, and released with
+ * gn_quantized_release(), whatever happens. */
+bool gn_quantize(const char *in, const char *out, const gn_quantize_options *o, gn_quantized *said,
+                 gn_error *e);
+void gn_quantized_release(gn_quantized *q);
+const char *gn_quantized_format(int i); /* the name of tensors[i]; NULL past the last */
 
 #endif

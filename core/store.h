@@ -7,8 +7,11 @@
 #ifndef GN_STORE_H
 #define GN_STORE_H
 
-#include "core/gneiss.h"
+#include "core/base/hash.h"
+#include "core/base/sql.h"
+#include "core/base/token.h"
 
+typedef struct gn_engine gn_engine;
 typedef struct gn_store gn_store;
 
 typedef enum gn_store_kind { GN_STORE_CHATS, GN_STORE_EVALS } gn_store_kind;

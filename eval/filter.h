@@ -51,8 +51,9 @@ bool gn_pipeline_run(const gn_pipeline *p, const gn_document *doc, const gn_slic
  * space then leads, then cut at the first of each stop string, in order. A slice of text. */
 gn_slice gn_answer_cut(gn_slice text, gn_slice think_end, const gn_slice *stop, int n_stop);
 
-/* task.c's: read filter_list. false: refused. */
-bool gn_pipelines_read(gn_task *t, const gn_value *filter_list, gn_refusals *refusals, gn_error *e);
+struct gn_reader;
+/* task.c's: read the key filter_list. */
+bool gn_pipelines_read(struct gn_reader *r);
 void gn_pipelines_release(gn_task *t);
 
 #endif

@@ -14,6 +14,8 @@ typedef struct gn_index gn_index;
 
 /* include: [n] folders. Folders that are not there: GN_IO. */
 gn_index *gn_index_new(const char *const *include, int n, gn_error *e);
+/* --processed: process_docs is no reason to refuse from here on. */
+void gn_index_processed(gn_index *x);
 void gn_index_free(gn_index *x); /* after the selections made with it */
 /* Lines: names that a later folder replaced. */
 const char *gn_index_notes(const gn_index *x);

@@ -60,12 +60,9 @@ bool gn_aggregate(gn_aggregation a, const gn_item *item, int64_t n, gn_pool *poo
 /* A group's score from those of its leaf tasks [n]. */
 gn_estimate gn_aggregate_group(const gn_estimate *leaf, int n, bool by_size);
 
-/* sacrebleu's defaults over a corpus; answer and gold [n]. */
-double gn_bleu(const gn_slice *answer, const gn_slice *gold, int64_t n);
-double gn_chrf(const gn_slice *answer, const gn_slice *gold, int64_t n, int word_order);
-
-/* task.c's: read metric_list (NULL: the kind's defaults) and make the measures. */
-bool gn_metrics_read(gn_task *t, const gn_value *metric_list, gn_refusals *refusals, gn_error *e);
+struct gn_reader;
+/* task.c's: read the key metric_list (without it the kind's own) and make the measures. */
+bool gn_metrics_read(struct gn_reader *r);
 void gn_metrics_release(gn_task *t);
 
 #endif

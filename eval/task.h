@@ -157,12 +157,19 @@ bool gn_refuse(gn_refusals *r, gn_slice task, gn_slice file, int line, const cha
                const char *fmt, ...) __attribute__((format(printf, 7, 8)));
 void gn_refusals_release(gn_refusals *r);
 
-/* tree: a map, kept as long as the task (with the arena it lives in). file: for messages;
- * folder: where data files are relative to. NULL when anything is wrong: every fault is
- * then in refusals, each with file, line, key and what is allowed; e is set only when
- * memory ran out. Free with gn_task_free(). */
-gn_task *gn_task_new(const gn_value *tree, gn_slice file, gn_slice folder, gn_refusals *refusals,
-                     gn_error *e);
+/* What a task is made from. */
+typedef struct gn_task_source {
+    const gn_value *tree; /* a map, kept as long as the task (with the arena it lives in) */
+    const gn_value
+        *origin;     /* NULL, or a map from those keys that stand in another file to its name */
+    gn_slice file;   /* for messages */
+    gn_slice folder; /* where data files are relative to */
+    bool processed;  /* --processed: the data are what process_docs would make of them */
+} gn_task_source;
+
+/* NULL when anything is wrong: every fault is then in refusals, each with file, line, key
+ * and what is allowed; e is set only when memory ran out. Free with gn_task_free(). */
+gn_task *gn_task_new(const gn_task_source *source, gn_refusals *refusals, gn_error *e);
 void gn_task_free(gn_task *t);
 
 /* What a run decides about a task; together with it and its data this is its identity. */

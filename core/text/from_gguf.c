@@ -96,6 +96,41 @@ static bool set_pipeline(gn_tokenizer *t, const family *f, gn_error *e) {
     return gn_splitter_add(&t->splitter, bytes, "bytelevel", e);
 }
 
+/* What each family is called where a file is written: the first of its names. */
+static const char *const first_name[] = {"dbrx",  "llama3",    "glm4",   "smollm", "gpt-2",
+                                         "qwen2", "stablelm2", "gpt-4o", "tekken"};
+_Static_assert(sizeof first_name / sizeof *first_name == sizeof families / sizeof *families,
+               "a name for each family");
+
+const char *gn_gguf_family(const gn_tokenizer *t, bool ignore_merges, gn_error *e) {
+    gn_str want = {0}, has = {0};
+    const char *name = NULL;
+    gn_normaliser_describe(&t->normaliser, &want);
+    gn_splitter_describe(&t->splitter, &want);
+    for (size_t k = 0; !name && k < sizeof families / sizeof *families; k++) {
+        gn_tokenizer *other = gn_tokenizer_new(e);
+        if (!other)
+            break;
+        gn_str_cut(&has, 0);
+        if (families[k].ignore_merges == ignore_merges && set_pipeline(other, &families[k], e)) {
+            gn_normaliser_describe(&other->normaliser, &has);
+            gn_splitter_describe(&other->splitter, &has);
+            if (gn_slice_equal(gn_str_slice(&has), gn_str_slice(&want)))
+                name = first_name[k];
+        }
+        gn_tokenizer_free(other);
+    }
+    if (!name && e->code == GN_OK && gn_str_ok(&want, e) && gn_str_ok(&has, e))
+        gn_fail(e, GN_UNSUPPORTED,
+                "the pipeline '%s'%s%s is none of the families a GGUF has names for "
+                "(dbrx, llama3, smollm, gpt-2, qwen2, stablelm2, gpt-4o, tekken)",
+                gn_tokenizer_pre(t), t->normaliser.count ? " behind a normalizer" : "",
+                ignore_merges ? " with ignore_merges" : "");
+    gn_str_release(&want);
+    gn_str_release(&has);
+    return name;
+}
+
 static unsigned marks_of(int64_t type) {
     switch (type) {
     case NORMAL:

@@ -33,6 +33,9 @@ struct gn_tokenizer {
 /* An empty one, with no named tokens; NULL when out of memory. */
 gn_tokenizer *gn_tokenizer_new(gn_error *e);
 
+/* What a GGUF calls t's pipeline (from_gguf.c); NULL with e set: it has no name for it. */
+const char *gn_gguf_family(const gn_tokenizer *t, bool ignore_merges, gn_error *e);
+
 /* Merges while they are gathered: the halves' texts become ids. */
 typedef struct gn_merges {
     gn_merge *merge;

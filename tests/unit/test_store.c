@@ -1,6 +1,6 @@
 /* test_store.c - the database file: schema, migrations, refusals. */
 /* floor: gn_core */
-#include "core/store.h"
+#include "core/gneiss.h"
 #include "tests/check.h"
 
 #include <unistd.h>
