@@ -6,12 +6,9 @@
 #include <inttypes.h>
 #include <unistd.h>
 
-#define TYPES                                                                                      \
-    "f32|f16|bf16|q8_0|q4_0|q4_1|q5_0|q5_1|q2_k|q3_k_s|q3_k_m|q3_k_l|q4_k_s|q4_k_m|q5_k_s|q5_k_m|" \
-    "q6_k|iq4_nl|iq4_xs"
-
 static const gn_option options[] = {
-    {0, "type", "TYPE", "what the weights become", GN_TYPE_CHOICE, 0, 0, TYPES},
+    {0, "type", "TYPE", "what the weights become: q8_0, q4_k_m, bf16, ... (below)", GN_TYPE_TEXT, 0,
+     0, NULL},
     {0, "report", "TEXT", "compare with the original over this file (-: standard input)",
      GN_TYPE_TEXT, 0, 0, NULL},
     {0, "max-length", "N", "tokens of a window of --report (512)", GN_TYPE_INTEGER, 1, 1e9, NULL},
@@ -199,9 +196,10 @@ const gn_command gn_cmd_quantize = {
     .name = "quantize",
     .usage = "IN OUT.gguf --type TYPE [--report TEXT]",
     .summary = "write a checkpoint as a GGUF of another number format",
-    .about =
-        "IN is a Hugging Face folder or a GGUF. OUT appears when it is whole. Mixes of formats\n"
-        "are those of llama-quantize, whose tools read the file.",
+    .about = "IN is a Hugging Face folder or a GGUF. OUT appears when it is whole. Mixes\n"
+             "of formats are those of llama-quantize, whose tools read the file. TYPE:\n"
+             "f32 f16 bf16 q8_0 q4_0 q4_1 q5_0 q5_1 q2_k q3_k_s q3_k_m q3_k_l q4_k_s q4_k_m\n"
+             "q5_k_s q5_k_m q6_k iq4_nl iq4_xs",
     .takes = GN_TAKES_MODEL,
     .option = options,
     .run = run,
