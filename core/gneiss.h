@@ -314,4 +314,45 @@ bool gn_quantize(const char *in, const char *out, const gn_quantize_options *o, 
 void gn_quantized_release(gn_quantized *q);
 const char *gn_quantized_format(int i); /* the name of tensors[i]; NULL past the last */
 
+/* ---- speed ------------------------------------------------------------------------ */
+
+/* What the machine can do now. */
+typedef struct gn_roof gn_roof;
+typedef struct gn_roof_now {
+    double read_gbs; /* 1e9 bytes read from memory a second */
+    double gflops;   /* 1e9 f32 operations a second, a fused multiply-add being two */
+} gn_roof_now;
+
+gn_roof *gn_roof_new(int threads, gn_error *e); /* 0: every processor; keeps 256 MiB */
+gn_roof_now gn_roof_measure(gn_roof *r);        /* takes about 40 ms of all of them */
+void gn_roof_free(gn_roof *r);                  /* NULL is fine */
+
+/* What a token costs in bytes and operations, whatever the machine. */
+typedef struct gn_cost {
+    double weights; /* bytes read: every matrix once, of experts those that are used */
+    double state;   /* bytes of the recurrent state read and written */
+    double kv;      /* bytes read for each token before it */
+    double flops;   /* of a prompt's token: two for each weight, without the head */
+} gn_cost;
+gn_cost gn_engine_cost(const gn_engine *g);
+
+/* One test of one checkpoint. */
+typedef struct gn_bench_row {
+    char test[48]; /* "pp512", "tg128@d4096", "save" */
+    int n_prompt, n_gen, n_depth, n_batch, threads;
+    double tokens;        /* a sample stands for so many */
+    const double *sample; /* [n] seconds */
+    int n;
+    size_t peak_rss, state_bytes;
+} gn_bench_row;
+
+/* Rows into the database db (NULL: evals.db in its folder). when, the time the run began,
+ * names it. */
+bool gn_bench_save(const char *db, gn_engine *g, const char *when, const gn_bench_row *row, int n,
+                   gn_error *e);
+/* The rows of a run of the checkpoint `name`: "last", or how its time begins. when is
+ * appended the whole of it. GN_INVALID if there is none. */
+bool gn_bench_read(const char *db, const char *name, const char *run, gn_str *when,
+                   void (*row)(void *user, const gn_bench_row *r), void *user, gn_error *e);
+
 #endif
