@@ -6,14 +6,14 @@
 #include "eval/index.h"
 
 /* One file, read once. */
-typedef struct gn_source {
+typedef struct gn_task_file {
     gn_slice path;    /* as it is shown; begins with GN_BUILTIN when it is built in */
     gn_slice folder;  /* what its paths are relative to */
     gn_value *tree;   /* included keys and its own; NULL when it does not load */
     gn_value *origin; /* from keys that were included to their file */
     gn_slice fault;   /* why it does not load */
     bool reading;     /* to find cycles */
-} gn_source;
+} gn_task_file;
 
 typedef enum gn_entry_kind { GN_ENTRY_TASK, GN_ENTRY_GROUP } gn_entry_kind;
 
@@ -21,13 +21,13 @@ typedef enum gn_entry_kind { GN_ENTRY_TASK, GN_ENTRY_GROUP } gn_entry_kind;
 typedef struct gn_named {
     gn_slice name;
     gn_entry_kind kind;
-    const gn_source *source;
+    const gn_task_file *source;
     int layer; /* which folder it came from */
 } gn_named;
 
 struct gn_index {
     gn_arena arena;
-    gn_source **source;
+    gn_task_file **source;
     size_t n_source, source_room;
     gn_map by_path;
     gn_named *named;
@@ -39,13 +39,13 @@ struct gn_index {
 };
 
 /* Read a file, or find it read. NULL only when out of memory; a fault is in the source. */
-gn_source *gn_catalog_load(gn_index *x, gn_slice path, gn_error *e);
+gn_task_file *gn_catalog_load(gn_index *x, gn_slice path, gn_error *e);
 /* Every task file below a folder. */
 bool gn_catalog_add_folder(gn_index *x, const char *folder, gn_error *e);
 gn_named *gn_catalog_find(const gn_index *x, gn_slice name);
 /* The name a source stands under, and what it is; false when it is neither task nor group. */
-bool gn_source_name(const gn_source *s, gn_slice *name, gn_entry_kind *kind);
+bool gn_task_file_name(const gn_task_file *s, gn_slice *name, gn_entry_kind *kind);
 /* Does the task carry the tag? */
-bool gn_has_tag(const gn_source *s, gn_slice tag);
+bool gn_has_tag(const gn_task_file *s, gn_slice tag);
 
 #endif

@@ -59,7 +59,7 @@ static bool set(gn_index *x, gn_value *map, gn_slice key, gn_value *v, gn_error 
 }
 
 /* Keys of one file over those that are there. */
-static bool lay_over(gn_index *x, gn_source *s, const gn_source *from, gn_error *e) {
+static bool lay_over(gn_index *x, gn_task_file *s, const gn_task_file *from, gn_error *e) {
     for (size_t i = 0; i < gn_value_count(from->tree); i++) {
         const gn_entry *entry = &from->tree->map.entry[i];
         gn_value *origin = gn_value_get(from->origin, entry->key);
@@ -72,7 +72,7 @@ static bool lay_over(gn_index *x, gn_source *s, const gn_source *from, gn_error 
     return true;
 }
 
-static bool include(gn_index *x, gn_source *s, const gn_value *path, gn_error *e) {
+static bool include(gn_index *x, gn_task_file *s, const gn_value *path, gn_error *e) {
     gn_str full = {0};
     if (path->kind != GN_STRING)
         return gn_fail(e, GN_FORMAT, "line %d: include: want a path or a list of paths",
@@ -89,7 +89,7 @@ static bool include(gn_index *x, gn_source *s, const gn_value *path, gn_error *e
     }
     const gn_slice name = gn_arena_copy(&x->arena, gn_str_slice(&full));
     gn_str_release(&full);
-    gn_source *from = name.data ? gn_catalog_load(x, name, e) : NULL;
+    gn_task_file *from = name.data ? gn_catalog_load(x, name, e) : NULL;
     if (!from)
         return e->code != GN_OK ? false : no_memory(e);
     if (from->reading)
@@ -102,7 +102,7 @@ static bool include(gn_index *x, gn_source *s, const gn_value *path, gn_error *e
     return lay_over(x, s, from, e);
 }
 
-static bool resolve(gn_index *x, gn_source *s, const gn_value *own, gn_error *e) {
+static bool resolve(gn_index *x, gn_task_file *s, const gn_value *own, gn_error *e) {
     const gn_value *paths = gn_value_get(own, GN_S("include"));
     s->tree = gn_value_map(&x->arena);
     s->origin = gn_value_map(&x->arena);
@@ -165,7 +165,7 @@ static gn_slice folder_of(gn_slice path) {
     return (gn_slice){path.data, n > sizeof GN_BUILTIN - 1 ? n - 1 : n};
 }
 
-gn_source *gn_catalog_load(gn_index *x, gn_slice path, gn_error *e) {
+gn_task_file *gn_catalog_load(gn_index *x, gn_slice path, gn_error *e) {
     int64_t at;
     gn_error why = {0};
     path = tidy(x, path);
@@ -176,14 +176,15 @@ gn_source *gn_catalog_load(gn_index *x, gn_slice path, gn_error *e) {
     if (gn_map_get(&x->by_path, path, &at))
         return x->source[at];
 
-    gn_source *s = gn_arena_alloc(&x->arena, sizeof *s);
+    gn_task_file *s = gn_arena_alloc(&x->arena, sizeof *s);
     if (!s || !gn_vec_reserve(&x->source, &x->source_room, x->n_source + 1, sizeof *x->source) ||
         !gn_map_set(&x->by_path, path, (int64_t)x->n_source)) {
         no_memory(e);
         return NULL;
     }
     x->source[x->n_source++] = s;
-    *s = (gn_source){.path = path, .folder = folder_of(path), .reading = true, .fault = GN_S("")};
+    *s =
+        (gn_task_file){.path = path, .folder = folder_of(path), .reading = true, .fault = GN_S("")};
     const gn_value *own = parse(x, path, &why);
     if (!own || !resolve(x, s, own, &why)) {
         s->tree = NULL;
@@ -199,7 +200,7 @@ gn_source *gn_catalog_load(gn_index *x, gn_slice path, gn_error *e) {
 
 /* ---- names -------------------------------------------------------------- */
 
-bool gn_source_name(const gn_source *s, gn_slice *name, gn_entry_kind *kind) {
+bool gn_task_file_name(const gn_task_file *s, gn_slice *name, gn_entry_kind *kind) {
     const gn_value *task = gn_value_get(s->tree, GN_S("task"));
     const gn_value *group = gn_value_get(s->tree, GN_S("group"));
     if (gn_value_is(group, GN_STRING) && !gn_value_get(s->tree, GN_S("class"))) {
@@ -212,7 +213,7 @@ bool gn_source_name(const gn_source *s, gn_slice *name, gn_entry_kind *kind) {
     return gn_value_is(task, GN_STRING);
 }
 
-bool gn_has_tag(const gn_source *s, gn_slice tag) {
+bool gn_has_tag(const gn_task_file *s, gn_slice tag) {
     const gn_value *v = gn_value_get(s->tree, GN_S("tag"));
     if (gn_value_is(v, GN_LIST)) {
         for (size_t i = 0; i < v->list.count; i++)
@@ -229,9 +230,9 @@ gn_named *gn_catalog_find(const gn_index *x, gn_slice name) {
 }
 
 /* A later folder replaces a name; within one the first stays. */
-static bool add_name(gn_index *x, const gn_source *s, gn_error *e) {
+static bool add_name(gn_index *x, const gn_task_file *s, gn_error *e) {
     gn_named entry = {.source = s, .layer = x->layers};
-    if (!s->tree || !gn_source_name(s, &entry.name, &entry.kind))
+    if (!s->tree || !gn_task_file_name(s, &entry.name, &entry.kind))
         return true;
     gn_named *old = gn_catalog_find(x, entry.name);
     if (old) {
@@ -307,7 +308,7 @@ bool gn_catalog_add_folder(gn_index *x, const char *folder, gn_error *e) {
     if (ok && p.count)
         qsort(p.item, p.count, sizeof *p.item, by_text);
     for (size_t i = 0; ok && i < p.count; i++) {
-        const gn_source *s = gn_catalog_load(x, gn_slice_of(p.item[i]), e);
+        const gn_task_file *s = gn_catalog_load(x, gn_slice_of(p.item[i]), e);
         ok = s && add_name(x, s, e);
     }
     for (size_t i = 0; i < p.count; i++)
@@ -323,7 +324,7 @@ static bool add_builtin(gn_index *x, gn_error *e) {
             continue;
         gn_str path = {0};
         gn_str_fmt(&path, GN_BUILTIN "%s", f->name);
-        const gn_source *s = gn_catalog_load(x, gn_str_slice(&path), e);
+        const gn_task_file *s = gn_catalog_load(x, gn_str_slice(&path), e);
         gn_str_release(&path);
         ok = s && add_name(x, s, e);
     }

@@ -149,7 +149,7 @@ static bool add_tag(builder *b, gn_slice tag, const overrides *over, bool *found
 /* ---- groups ------------------------------------------------------------- */
 
 static bool add_group(builder *b, gn_slice name, const gn_value *tree, const gn_value *origin,
-                      const gn_source *s, const overrides *over);
+                      const gn_task_file *s, const overrides *over);
 
 /* A name that is known: task, group or tag. */
 static bool add_known(builder *b, gn_slice name, const overrides *over, bool *found) {
@@ -162,7 +162,7 @@ static bool add_known(builder *b, gn_slice name, const overrides *over, bool *fo
     return add_group(b, n->name, n->source->tree, n->source->origin, n->source, over);
 }
 
-static bool refuse(builder *b, gn_slice group, const gn_source *s, const gn_value *at,
+static bool refuse(builder *b, gn_slice group, const gn_task_file *s, const gn_value *at,
                    const char *what, gn_slice name) {
     return gn_refuse(&b->out->refusals, group, s->path, at ? at->line : 0, "task", false,
                      "group '%.*s': %s '%.*s'", (int)group.len, group.data, what, (int)name.len,
@@ -180,7 +180,7 @@ static gn_slice joined(builder *b, gn_slice outer, gn_slice inner) {
     return out;
 }
 
-static bool add_member_map(builder *b, gn_slice group, const gn_source *s, gn_value *item,
+static bool add_member_map(builder *b, gn_slice group, const gn_task_file *s, gn_value *item,
                            const overrides *over) {
     const gn_value *inner = gn_value_get(item, GN_S("group")),
                    *task = gn_value_get(item, GN_S("task"));
@@ -212,7 +212,7 @@ static bool add_member_map(builder *b, gn_slice group, const gn_source *s, gn_va
            add_task(b, &own, s->path, s->folder);
 }
 
-static bool add_member(builder *b, gn_slice group, const gn_source *s, gn_value *item,
+static bool add_member(builder *b, gn_slice group, const gn_task_file *s, gn_value *item,
                        const overrides *over) {
     bool found = true;
     if (item->kind == GN_MAP)
@@ -262,7 +262,7 @@ static bool read_metric(gn_reader *r, gn_group_metric *m) {
 
 /* Faults are refusals; false only when memory ran out. */
 static bool read_metrics(builder *b, gn_group *g, const gn_value *tree, const gn_value *origin,
-                         const gn_source *s) {
+                         const gn_task_file *s) {
     gn_task name = {.name = g->name, .file = s->path};
     gn_reader r = {.task = &name,
                    .arena = &b->out->arena,
@@ -304,7 +304,7 @@ static gn_slice version_of(builder *b, const gn_value *tree) {
 }
 
 /* Members, one after another; what they reached is noted. */
-static bool add_members(builder *b, gn_slice name, const gn_value *tree, const gn_source *s,
+static bool add_members(builder *b, gn_slice name, const gn_value *tree, const gn_task_file *s,
                         const overrides *over) {
     gn_value *list = gn_value_get(tree, GN_S("task"));
     if (gn_value_is(list, GN_STRING))
@@ -378,7 +378,7 @@ static bool is_open(const builder *b, gn_slice name) {
 }
 
 static bool fill_group(builder *b, int at, const gn_value *tree, const gn_value *origin,
-                       const gn_source *s, const overrides *over) {
+                       const gn_task_file *s, const overrides *over) {
     const gn_slice name = b->out->group[at].name;
     const size_t from = b->n_leaf, refused = b->out->refusals.count;
     overrides own, keys;
@@ -398,7 +398,7 @@ static bool fill_group(builder *b, int at, const gn_value *tree, const gn_value 
 }
 
 static bool add_group(builder *b, gn_slice name, const gn_value *tree, const gn_value *origin,
-                      const gn_source *s, const overrides *over) {
+                      const gn_task_file *s, const overrides *over) {
     int64_t known;
     if (is_open(b, name) || b->n_open == MAX_NESTING)
         return refuse(b, name, s, NULL, "is a member of itself, by way of", b->open[b->n_open - 1]);
@@ -512,14 +512,14 @@ static bool add_path(builder *b, gn_slice path, bool beside) {
     gn_str_add(&text, folder);
     ok = ok && (!beside || gn_catalog_add_folder(b->x, gn_str_text(&text), b->e));
     gn_str_release(&text);
-    const gn_source *s = ok ? gn_catalog_load(b->x, path, b->e) : NULL;
+    const gn_task_file *s = ok ? gn_catalog_load(b->x, path, b->e) : NULL;
     if (!s)
         return false;
     if (!s->tree)
         return gn_refuse(&b->out->refusals, GN_S(""), s->path, 0, "", false, "%.*s",
                          (int)s->fault.len, s->fault.data) ||
                no_memory(b->e);
-    if (!gn_source_name(s, &name, &kind))
+    if (!gn_task_file_name(s, &name, &kind))
         return gn_refuse(&b->out->refusals, GN_S(""), s->path, 0, "task", false,
                          "is missing, and so is group: this file is neither") ||
                no_memory(b->e);
@@ -659,7 +659,7 @@ bool gn_index_validate(gn_index *x, const char *path, gn_refusals *out, int *goo
     builder b;
     const gn_slice name = gn_slice_of(path);
     begin(&b, x, &s, e);
-    const gn_source *file = gn_path_exists(path) ? gn_catalog_load(x, name, e) : NULL;
+    const gn_task_file *file = gn_path_exists(path) ? gn_catalog_load(x, name, e) : NULL;
     const bool group = file && gn_value_get(file->tree, GN_S("group"));
     bool ok = add_path(&b, name, group);
     *good = s.n_task;
