@@ -30,6 +30,7 @@ INLINE float join(__m256 v) {
 
 INLINE void tile(float *y, size_t stride, gn_rows_of w, int r, gn_mat x, int t, const int R,
                  const int N, const int format) {
+    const int size = format == GN_F32 ? 4 : 2;
     const uint8_t *row[ROWS];
     const float *in[TOKENS];
     __m256 s[ROWS][TOKENS];
@@ -44,6 +45,10 @@ INLINE void tile(float *y, size_t stride, gn_rows_of w, int r, gn_mat x, int t, 
             s[i][n] = _mm256_setzero_ps();
     for (int k = 0; k < x.cols; k += LANES) {
         __m256 v[ROWS];
+        if (R > 1 && t == 0) /* the next band, one line after another */
+            for (int at = 0; at < R * LANES * size; at += 64)
+                _mm_prefetch((const char *)row[0] + R * w.step + (size_t)(k * R * size + at),
+                             _MM_HINT_T0);
 #pragma GCC unroll 4
         for (int i = 0; i < R; i++)
             v[i] = load(row[i], k, format);
@@ -75,7 +80,9 @@ INLINE void band(float *y, size_t stride, gn_rows_of w, int r, gn_mat x, const i
 }
 
 INLINE void bands(float *y, size_t stride, gn_rows_of w, int rows, gn_mat x, const int format) {
-    int r = 0;
+    int r = 0; /* a few tokens are a matter of memory, which likes to be read row by row */
+    for (; x.rows <= 3 && r < rows; r++)
+        band(y, stride, w, r, x, 1, format);
     for (; r + ROWS <= rows; r += ROWS)
         band(y, stride, w, r, x, ROWS, format);
     for (; r < rows; r++)

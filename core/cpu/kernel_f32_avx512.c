@@ -31,6 +31,7 @@ INLINE float join(__m512 v) {
 
 INLINE void tile(float *y, size_t stride, gn_rows_of w, int r, gn_mat x, int t, const int R,
                  const int N, const int format) {
+    const int size = format == GN_F32 ? 4 : 2;
     const uint8_t *row[ROWS];
     const float *in[TOKENS];
     __m512 s[ROWS][TOKENS];
@@ -45,6 +46,10 @@ INLINE void tile(float *y, size_t stride, gn_rows_of w, int r, gn_mat x, int t, 
             s[i][n] = _mm512_setzero_ps();
     for (int k = 0; k < x.cols; k += LANES) {
         __m512 v[ROWS];
+        if (R > 1 && t == 0) /* the next band, one line after another */
+            for (int at = 0; at < R * LANES * size; at += 64)
+                _mm_prefetch((const char *)row[0] + R * w.step + (size_t)(k * R * size + at),
+                             _MM_HINT_T0);
 #pragma GCC unroll 4
         for (int i = 0; i < R; i++)
             v[i] = load(row[i], k, format);
@@ -66,17 +71,21 @@ INLINE void tile(float *y, size_t stride, gn_rows_of w, int r, gn_mat x, int t, 
 /* R rows and every token. */
 INLINE void band(float *y, size_t stride, gn_rows_of w, int r, gn_mat x, const int R,
                  const int format) {
-    int t = 0;
-    for (; t + TOKENS <= x.rows; t += TOKENS)
-        tile(y, stride, w, r, x, t, R, TOKENS, format);
-    for (; t + 2 <= x.rows; t += 2)
+    int t = 0, left = x.rows;
+    for (; left >= 6 && left != 8; left -= 6, t += 6)
+        tile(y, stride, w, r, x, t, R, 6, format);
+    for (; left >= 4; left -= 4, t += 4)
+        tile(y, stride, w, r, x, t, R, 4, format);
+    for (; left >= 2; left -= 2, t += 2)
         tile(y, stride, w, r, x, t, R, 2, format);
-    if (t < x.rows)
+    if (left)
         tile(y, stride, w, r, x, t, R, 1, format);
 }
 
 INLINE void bands(float *y, size_t stride, gn_rows_of w, int rows, gn_mat x, const int format) {
-    int r = 0;
+    int r = 0; /* a few tokens are a matter of memory, which likes to be read row by row */
+    for (; x.rows <= 3 && r < rows; r++)
+        band(y, stride, w, r, x, 1, format);
     for (; r + ROWS <= rows; r += ROWS)
         band(y, stride, w, r, x, ROWS, format);
     for (; r < rows; r++)
