@@ -110,8 +110,6 @@ static bool add_named_task(builder *b, const gn_named *n, const overrides *over)
     return new_overrides(b, &keys) &&
            copy_keys(b, &keys, n->source->tree, n->source->origin, n->source->path, false) &&
            (!over || copy_keys(b, &keys, over->tree, over->origin, GN_S(""), false)) &&
-           gn_value_set(&b->x->arena, keys.tree, GN_S("task"),
-                        gn_value_borrow(&b->x->arena, n->name)) &&
            add_task(b, &keys, n->source->path, n->source->folder);
 }
 
