@@ -31,7 +31,7 @@ check 'a prompt is shown' says 'What?' "$gneiss" tasks show tasks/mine.yaml --pr
 check 'as JSON, too' says '"doc":{"a":"that","q":"What"},"requests":[{"context":"What?","continuation":""}]' \
     "$gneiss" tasks show mine --include tasks --prompt 0 --json
 check 'ids need a model' says 'need a model' "$gneiss" tasks show mine --include tasks --prompt 0 --tokens
-check 'and are shown with one' says '"context_ids":[' "$gneiss" tasks show offline_spelling --prompt 0 --tokens --json -m "$models/hybrid_mamba"
+check 'and one with a tokenizer' says 'has no tokenizer' "$gneiss" tasks show offline_spelling --prompt 0 --tokens -m "$models/hybrid_mamba"
 check 'document 1 of 1 is none' says 'document 1 of 1' "$gneiss" tasks show mine --include tasks --prompt 1
 check 'shots are those asked for' same 2 "$("$gneiss" tasks show offline_arithmetic --prompt 0 --shots 1 | grep -c Question)"
 check 'data are looked for where --data says' says 'Question: ' "$gneiss" tasks show arc_easy --prompt 0 --data "$eval/data"
