@@ -395,6 +395,109 @@ TEST(a_document_is_dumped_as_python_does) {
     gn_arena_release(&a);
 }
 
+/* ---- scores ------------------------------------------------------------- */
+
+/* Document 0 of task t, asked. */
+static bool ask_first(gn_index *x, gn_selection *s, gn_dataset *d, gn_document *doc) {
+    const gn_prompting p = {.shots = -1, .system = GN_S(""), .template_sha = GN_S("")};
+    gn_error e = {0};
+    if (!open_data(x, "t", s, d, NULL, &e))
+        return false;
+    gn_asker *asker = gn_asker_new(s->task[0], d, &p, &e);
+    const bool ok = asker && gn_asker_ask(asker, 0, doc, &e);
+    gn_asker_free(asker);
+    return ok;
+}
+
+TEST(acc_norm_counts_characters_and_acc_bytes_bytes) {
+    begin();
+    file("data.jsonl", "{\"q\":\"x\",\"c\":[\"\u00e9\u00e9\",\"abc\"]}\n");
+    file("t.yaml", "task: t\ndataset_path: json\ndataset_kwargs: {data_files: {test: data.jsonl}}\n"
+                   "test_split: test\noutput_type: multiple_choice\ndoc_to_text: q\n"
+                   "doc_to_choice: c\ndoc_to_target: 1\n"
+                   "metric_list: [{metric: acc}, {metric: acc_norm}, {metric: acc_bytes}]\n");
+    gn_index *x = open_index();
+    gn_selection s;
+    gn_dataset d;
+    gn_document doc;
+    const gn_answer answer[2] = {{.logprob = -3}, {.logprob = -4}};
+    gn_arena a = {0};
+    gn_error e = {0};
+    gn_row *row;
+    int n;
+    if (CHECK(ask_first(x, &s, &d, &doc)) &&
+        CHECK(gn_document_score(s.task[0], &doc, answer, 2, NULL, &a, &row, &n, &e) && n == 3)) {
+        CHECK(row[0].value == 0 && row[1].value == 1 && row[2].value == 0);
+        CHECK(gn_slice_is(row[0].extracted, "0") && gn_slice_is(row[1].extracted, "1"));
+        CHECK(gn_slice_is(doc.target, "1"));
+    }
+    gn_document_release(&doc);
+    gn_dataset_release(&d);
+    gn_selection_release(&s);
+    gn_arena_release(&a);
+    gn_index_free(x);
+}
+
+TEST(a_rolling_task_counts_words_of_the_text_it_names) {
+    begin();
+    file("data.jsonl", "{\"page\":\" a  b\u00e9 \"}\n");
+    file("t.yaml", "task: t\ndataset_path: json\ndataset_kwargs: {data_files: {test: data.jsonl}}\n"
+                   "test_split: test\noutput_type: loglikelihood_rolling\n"
+                   "doc_to_target: '{{page.strip()}}'\nmetadata: {gneiss: {count: page}}\n");
+    gn_index *x = open_index();
+    gn_selection s;
+    gn_dataset d;
+    gn_document doc;
+    if (CHECK(ask_first(x, &s, &d, &doc))) {
+        CHECK(doc.words == 4 && doc.bytes == 8);
+        CHECK(gn_slice_is(doc.request[0].continuation, "a  b\u00e9") && !doc.target.data);
+    }
+    gn_document_release(&doc);
+    gn_dataset_release(&d);
+    gn_selection_release(&s);
+    gn_index_free(x);
+}
+
+static bool judge(void *user, gn_slice program, bool *passed, gn_error *e) {
+    (void)e;
+    snprintf(user, 64, "%.*s", (int)program.len, program.data);
+    *passed = true;
+    return true;
+}
+
+TEST(a_program_is_judged_with_the_answer_in_it) {
+    begin();
+    file("data.jsonl", "{\"q\":\"def f():\",\"t\":\"f()\"}\n");
+    file("t.yaml", "task: t\ndataset_path: json\ndataset_kwargs: {data_files: {test: data.jsonl}}\n"
+                   "test_split: test\ndoc_to_text: q\ndoc_to_target: t\n"
+                   "metric_list: [{metric: pass_at_1}]\n"
+                   "metadata: {gneiss: {program: \"{{q}}{{completion}}\\n{{t}}\"}}\n");
+    gn_index *x = open_index();
+    gn_selection s;
+    gn_dataset d;
+    gn_document doc;
+    char program[64] = "";
+    const gn_answer answer = {.text = GN_S(" pass")};
+    const gn_judge by = {judge, program};
+    gn_arena a = {0};
+    gn_error e = {0};
+    gn_row *row;
+    int n;
+    if (CHECK(ask_first(x, &s, &d, &doc))) {
+        CHECK(!gn_document_score(s.task[0], &doc, &answer, 1, NULL, &a, &row, &n, &e) &&
+              strstr(e.message, "--judge"));
+        e = (gn_error){0};
+        CHECK(gn_document_score(s.task[0], &doc, &answer, 1, &by, &a, &row, &n, &e) && n == 1 &&
+              row[0].value == 1);
+        CHECK_TEXT(program, "def f(): pass\nf()");
+    }
+    gn_document_release(&doc);
+    gn_dataset_release(&d);
+    gn_selection_release(&s);
+    gn_arena_release(&a);
+    gn_index_free(x);
+}
+
 /* ---- identity ----------------------------------------------------------- */
 
 static void identity(gn_index *x, const char *name, const gn_prompting *p, const char *data,
