@@ -60,24 +60,25 @@ static inline __attribute__((always_inline)) void gn_quantise_block(const gn_qua
     }
     const float most = gn_f32_from_bits(bits);
     const float inverse = most > 1e-35f ? 127.0f / most : 0.0f;
-    int32_t code[GN_QUANT], sum[2] = {0, 0};
+    int32_t code[GN_QUANT];
+    uint32_t sum[2] = {0, 0}; /* unsigned: inf and NaN have any code, their scale carries them */
     for (int k = 0; k < GN_QUANT; k++) {
         const float v = x[k] * inverse + round;
         memcpy(&code[k], &v, 4);
-        code[k] -= 0x4b400000;
+        code[k] = (int32_t)((uint32_t)code[k] - 0x4b400000u);
     }
     for (int k = 0; k < GN_QUANT; k++)
         q->code[i * GN_QUANT + (size_t)k] = (int8_t)code[k];
     for (int k = 0; k < GN_QUANT / 2; k++) {
-        sum[0] += code[k];
-        sum[1] += code[k + GN_QUANT / 2];
+        sum[0] += (uint32_t)code[k];
+        sum[1] += (uint32_t)code[k + GN_QUANT / 2];
     }
     q->scale[i] = most / 127.0f;
-    q->sum[i] = q->scale[i] * (float)(sum[0] + sum[1]);
-    q->offset[i] = -128 * (sum[0] + sum[1]);
-    q->half[2 * i] = -128 * sum[0];
-    q->half[2 * i + 1] = -128 * sum[1];
-    q->pair[i] = (int32_t)((uint32_t)sum[1] << 16 | ((uint32_t)sum[0] & 0xffffu));
+    q->sum[i] = q->scale[i] * (float)(int32_t)(sum[0] + sum[1]);
+    q->offset[i] = (int32_t)(0u - 128u * (sum[0] + sum[1]));
+    q->half[2 * i] = (int32_t)(0u - 128u * sum[0]);
+    q->half[2 * i + 1] = (int32_t)(0u - 128u * sum[1]);
+    q->pair[i] = (int32_t)(sum[1] << 16 | (sum[0] & 0xffffu));
 }
 
 static inline __attribute__((always_inline)) void gn_quantise_rows(const gn_quants *q, gn_mat x,
