@@ -41,8 +41,9 @@ typedef struct gn_command {
 /* Every command there is. Add yours here. */
 #define GN_COMMANDS(X)                                                                             \
     X(run)                                                                                         \
-    X(score) X(tokenize) X(info) X(chat) X(quantize) X(bench) X(keys) X(help) X(completion)        \
-        X(tune) X(tasks)
+    X(score)                                                                                       \
+    X(tokenize) X(info) X(chat) X(quantize) X(bench) X(keys) X(help) X(completion) X(tune)         \
+        X(tasks)
 #define GN_DECLARE(name) extern const gn_command gn_cmd_##name;
 GN_COMMANDS(GN_DECLARE)
 #undef GN_DECLARE
