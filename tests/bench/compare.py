@@ -86,7 +86,7 @@ class Session:
         got = []
         for _ in range(rounds or self.a.rounds):
             a, b, c, d = one(), other(), other(), one()
-            got.append(((a[0] + d[0]) / 2, (b + c) / 2, min(a[1], d[1]), (a[2], d[2])))
+            got.append(((a[0] + d[0]) / 2, (b + c) / 2, min(a[1], d[1]) if a[1] else None, (a[2], d[2])))
         return got
 
     def row(self, model, test, threads, unit, got, faster="more", note="", roof=None):
