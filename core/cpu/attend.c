@@ -6,9 +6,10 @@
  * in a result, and the memory for scores is one tile's.
  *
  * A part of the work is a block of a lane's tokens and the query heads of one
- * kv head, which share what is read of the cache. Where there are fewer blocks
- * than threads, as when one token meets a long cache, a block's tiles are
- * spread over parts as well and joined in a second round.
+ * kv head, which share what is read of the cache. Where few tokens meet long
+ * caches a block is of all heads, so that a row of the cache is read from end
+ * to end. Where there are fewer blocks than threads, a block's tiles are spread
+ * over parts and joined in a second round.
  */
 #include "core/cpu/formula.h"
 
@@ -16,7 +17,7 @@
 #include <string.h>
 
 enum {
-    MOST_ROWS = 96,  /* query rows of a block: enough to make a tile's transposing cheap */
+    MOST_ROWS = 192, /* query rows of a block: enough to make a tile's transposing cheap */
     FEW_ROWS = 24,   /* and not less, to have more blocks */
     STORE_ROWS = 32, /* rows of k and v that one thread rounds at a time */
     BYTES = sizeof(float)
@@ -26,14 +27,14 @@ enum {
 typedef struct source {
     const void *past, *own;
     size_t own_row; /* elements from one own row to the next */
-    bool own_half;  /* own rows are f16 */
 } source;
 
 typedef struct block {
-    int lane, kv_head, token, tokens; /* tokens of the lane, counted from its first */
-    int tiles, parts;                 /* that its last token sees; parts they are spread over */
-    int first_part;                   /* of all parts */
-    size_t means;                     /* parts > 1: where in job.means, in floats */
+    int lane, token, tokens; /* tokens of the lane, counted from its first */
+    int head, heads;         /* kv heads */
+    int tiles, parts;        /* that its last token sees; parts they are spread over */
+    int first_part;          /* of all parts */
+    size_t means;            /* parts > 1: where in job.means, in floats */
 } block;
 
 typedef struct job {
@@ -43,7 +44,7 @@ typedef struct job {
     int dims, width, share; /* Dh; padded; query heads of a kv head */
     int nth;
     float scale;
-    int block_tokens;
+    int block_tokens, block_heads;
     int blocks, parts;
     block *block;      /* [blocks] */
     int *block_of;     /* [parts] */
@@ -110,31 +111,37 @@ static source source_of(const job *j, const gn_lane *lane, int which) {
         s.past = cache(j, &lane->to, which);
         s.own = (const char *)s.past + (size_t)lane->past * (size_t)j->k.cols * element(j);
         s.own_row = (size_t)j->k.cols;
-        s.own_half = !j->c->exact;
     } else if (j->c->exact) {
         s.own = gn_row(own, lane->first);
         s.own_row = (size_t)own.stride;
     } else {
         s.own_row = (size_t)j->k.cols;
         s.own = j->rounded + ((size_t)which * (size_t)own.rows + (size_t)lane->first) * s.own_row;
-        s.own_half = true;
     }
     return s;
 }
 
+/* One head's part of row `row` of the sequence. */
+static const void *row_at(const job *j, const source *s, int64_t past, int64_t row, int head) {
+    const size_t at = (size_t)head * (size_t)j->dims;
+    const size_t where =
+        row < past ? (size_t)row * (size_t)j->k.cols : (size_t)(row - past) * s->own_row;
+    return (const char *)(row < past ? s->past : s->own) + (where + at) * element(j);
+}
+
 /* Rows [first, first + n) of one kv head as f32 [n, width], zeros from dims on. */
 static void load_rows(const job *j, float *to, const source *s, int64_t past, int64_t first, int n,
-                      int kv_head) {
-    const size_t at = (size_t)kv_head * (size_t)j->dims, own = (size_t)j->k.cols;
+                      int head) {
+    const size_t bytes = (size_t)j->dims * element(j);
     for (int i = 0; i < n; i++, to += j->width) {
-        const int64_t row = first + i;
-        const bool old = row < past, half = old ? !j->c->exact : s->own_half;
-        const size_t where = at + (old ? (size_t)row * own : (size_t)(row - past) * s->own_row);
-        const void *base = old ? s->past : s->own;
-        if (half)
-            j->c->formula->widen(to, (const uint16_t *)base + where, j->dims);
+        const void *row = row_at(j, s, past, first + i, head);
+        const char *soon = row_at(j, s, past, first + i + GN_AHEAD, head);
+        for (size_t k = 0; k < bytes; k += 64) /* too far apart for the processor to foresee */
+            __builtin_prefetch(soon + k);
+        if (j->c->exact)
+            memcpy(to, row, bytes);
         else
-            memcpy(to, (const float *)base + where, (size_t)j->dims * BYTES);
+            j->c->formula->widen(to, row, j->dims);
         for (int k = j->dims; k < j->width; k++)
             to[k] = 0.0f;
     }
@@ -143,7 +150,7 @@ static void load_rows(const job *j, float *to, const source *s, int64_t past, in
 /* Scratch of a thread, in this order. */
 typedef struct room {
     float *K, *V;        /* [width, GN_TILE_ROW], [GN_TILE, width] */
-    float *q;            /* [rows, width], scaled */
+    float *q;            /* [rows, GN_TILE_ROW], scaled */
     gn_mean whole, part; /* of the block's rows, of GN_TILE_QUERIES */
 } room;
 
@@ -159,7 +166,7 @@ static size_t mean_size(int rows, int width) { return (size_t)rows * (size_t)(wi
 
 static room room_of(const job *j, int thread, int rows) {
     const size_t width = (size_t)j->width, K = width * GN_TILE_ROW, V = width * GN_TILE;
-    const size_t Q = (size_t)rows * width;
+    const size_t Q = (size_t)rows * GN_TILE_ROW;
     const size_t all = K + V + Q + mean_size(rows, j->width) + mean_size(GN_TILE_QUERIES, j->width);
     float *at = gn_cpu_scratch(j->c, thread, all * BYTES);
     room r = {.K = at, .V = at + K, .q = at + K + V};
@@ -169,56 +176,101 @@ static room room_of(const job *j, int thread, int rows) {
     return r;
 }
 
-/* The block's query rows, token after token, the heads of a token side by side. */
-static void load_queries(const job *j, const block *b, float *to) {
-    const gn_lane *lane = &j->lanes->lane[b->lane];
-    for (int t = 0; t < b->tokens; t++)
-        for (int i = 0; i < j->share; i++, to += j->width) {
-            const int head = b->kv_head * j->share + i;
-            const float *q = gn_row(j->q, lane->first + b->token + t) + head * j->dims;
-            for (int k = 0; k < j->dims; k++)
-                to[k] = j->scale * q[k];
-        }
+static int rows_of(const job *j, const block *b) { return b->heads * b->tokens * j->share; }
+
+/* Where row `row` of a block is in q or y: kv head after kv head, of each token after token, of
+ * each the query heads that share it. */
+static float *place(const job *j, const block *b, gn_mat m, int row) {
+    const int head = b->head + row / (b->tokens * j->share);
+    const int token = b->token + row / j->share % b->tokens;
+    const int query = head * j->share + row % j->share;
+    return gn_row(m, j->lanes->lane[b->lane].first + token) + query * j->dims;
 }
 
-/* Keys and values of a tile that starts at row `first` of the sequence. */
-static void load_tile(const job *j, const block *b, const room *r, int64_t first) {
+static void load_queries(const job *j, const block *b, float *to) {
+    for (int row = 0; row < rows_of(j, b); row++, to += GN_TILE_ROW) {
+        const float *q = place(j, b, j->q, row);
+        for (int k = 0; k < j->dims; k++)
+            to[k] = j->scale * q[k];
+    }
+}
+
+/* How many rows of the tile at `first` the block's last token sees. */
+static int rows_seen(const job *j, const block *b, int64_t first) {
+    const int64_t seen = j->lanes->lane[b->lane].past + b->token + b->tokens - first;
+    return seen < GN_TILE ? (int)seen : GN_TILE;
+}
+
+/* One head's keys and values of a tile that starts at row `first` of the sequence. */
+static void load_tile(const job *j, const block *b, const room *r, int64_t first, int head) {
     const gn_lane *lane = &j->lanes->lane[b->lane];
     const source K = source_of(j, lane, 0), V = source_of(j, lane, 1);
-    const int64_t seen = lane->past + b->token + b->tokens - first;
-    const int n = seen < GN_TILE ? (int)seen : GN_TILE, padded = gn_pad_to(n);
-    load_rows(j, r->V, &K, lane->past, first, n, b->kv_head);
+    const int n = rows_seen(j, b, first), padded = gn_pad_to(n);
+    load_rows(j, r->V, &K, lane->past, first, n, head);
     memset(r->V + (size_t)n * (size_t)j->width, 0, (size_t)(padded - n) * (size_t)j->width * BYTES);
     j->c->formula->transpose(r->K, GN_TILE_ROW, r->V, (size_t)j->width, padded, j->width);
-    load_rows(j, r->V, &V, lane->past, first, n, b->kv_head);
+    load_rows(j, r->V, &V, lane->past, first, n, head);
+}
+
+/* Where they are, for a block of few queries. Past the last row seen, that row again. */
+static void point_at_rows(const job *j, const block *b, gn_strip *s, int64_t first, int head) {
+    const gn_lane *lane = &j->lanes->lane[b->lane];
+    const source K = source_of(j, lane, 0), V = source_of(j, lane, 1);
+    const int64_t end = lane->past + b->token + b->tokens;
+    *s = (gn_strip){.half = !j->c->exact, .dims = j->dims};
+    s->ahead = head == b->head ? (size_t)(b->heads * j->dims) * element(j) : 0;
+    for (int i = 0; i < GN_TILE + 2 * GN_AHEAD; i++) {
+        const int64_t row = first + i < end ? first + i : end - 1;
+        s->K[i] = row_at(j, &K, lane->past, row, head);
+        s->V[i] = row_at(j, &V, lane->past, row, head);
+    }
 }
 
 static gn_mean rows_from(gn_mean m, int row, int width) {
     return (gn_mean){m.o + (size_t)row * (size_t)width, m.most + row, m.sum + row};
 }
 
+/* Rows [row, row + n) of a block, n <= GN_TILE_QUERIES of one head, through the tile at `first`:
+ * as it lies in the thread's room, or in the cache where there is a strip. */
+static void attend_rows(const job *j, const block *b, const room *r, const gn_strip *strip,
+                        int64_t first, gn_mean to, bool joined, int row, int n) {
+    const int64_t position = j->lanes->lane[b->lane].past + b->token;
+    const gn_tile tile = {r->K, r->V, j->dims};
+    const gn_mean own = joined ? r->part : to;
+    const float *q = r->q + (size_t)row * GN_TILE_ROW;
+    int limit[GN_TILE_QUERIES];
+    for (int i = 0; i < n; i++) {
+        const int64_t seen = position + (row + i) / j->share % b->tokens + 1 - first;
+        limit[i] = seen < 0 ? 0 : seen < GN_TILE ? (int)seen : GN_TILE;
+    }
+    if (limit[n - 1] == 0 && joined) /* nor do those before it see anything */
+        return;
+    if (strip)
+        j->c->formula->attend_few(&own, strip, q, limit, n);
+    else
+        j->c->formula->attend(&own, &tile, q, limit, n);
+    if (joined)
+        j->c->formula->join(&to, &own, j->dims, n);
+}
+
 /* One tile for all rows of a block: joined to `whole`, or left in it if it is the tile's own. */
 static void attend_tile(const job *j, const block *b, const room *r, int tile, gn_mean whole,
                         bool joined) {
-    const int rows = b->tokens * j->share;
     const int64_t first = (int64_t)tile * GN_TILE;
-    const int64_t position = j->lanes->lane[b->lane].past + b->token;
-    const gn_tile keys = {r->K, r->V, j->dims};
-    load_tile(j, b, r, first);
-    for (int row = 0; row < rows; row += GN_TILE_QUERIES) {
-        const int n = rows - row < GN_TILE_QUERIES ? rows - row : GN_TILE_QUERIES;
-        const gn_mean to = rows_from(whole, row, j->width), own = joined ? r->part : to;
-        int limit[GN_TILE_QUERIES];
-        for (int i = 0; i < n; i++) {
-            const int64_t seen = position + (row + i) / j->share + 1 - first;
-            limit[i] = seen < 0 ? 0 : seen < GN_TILE ? (int)seen : GN_TILE;
+    const int of_head = b->tokens * j->share;
+    const bool few = of_head <= GN_FEW && j->dims % GN_PAD == 0;
+    gn_strip strip;
+    for (int head = 0; head < b->heads; head++) {
+        const int end = (head + 1) * of_head;
+        if (few)
+            point_at_rows(j, b, &strip, first, b->head + head);
+        else
+            load_tile(j, b, r, first, b->head + head);
+        for (int row = head * of_head; row < end; row += GN_TILE_QUERIES) {
+            const int n = end - row < GN_TILE_QUERIES ? end - row : GN_TILE_QUERIES;
+            attend_rows(j, b, r, few ? &strip : NULL, first, rows_from(whole, row, j->width),
+                        joined, row, n);
         }
-        if (limit[n - 1] == 0 && joined)
-            continue;
-        j->c->formula->attend(&own, &keys, r->q + (size_t)row * (size_t)j->width, (size_t)j->width,
-                              limit, n);
-        if (joined)
-            j->c->formula->join(&to, &own, j->dims, n);
     }
 }
 
@@ -232,21 +284,19 @@ static void clear(gn_mean m, int rows, int width) {
 
 /* y = o / sum */
 static void finish(const job *j, const block *b, gn_mean m) {
-    const gn_lane *lane = &j->lanes->lane[b->lane];
-    for (int t = 0, row = 0; t < b->tokens; t++)
-        for (int i = 0; i < j->share; i++, row++) {
-            const int head = b->kv_head * j->share + i;
-            float *y = gn_row(j->y, lane->first + b->token + t) + head * j->dims;
-            const float *o = m.o + (size_t)row * (size_t)j->width, by = 1.0f / m.sum[row];
-            for (int k = 0; k < j->dims; k++)
-                y[k] = o[k] * by;
-        }
+    const float *o = m.o;
+    for (int row = 0; row < rows_of(j, b); row++, o += j->width) {
+        float *y = place(j, b, j->y, row);
+        const float by = 1.0f / m.sum[row];
+        for (int k = 0; k < j->dims; k++)
+            y[k] = o[k] * by;
+    }
 }
 
 static void attend_part(void *arg, int part, int thread) {
     const job *j = arg;
     const block *b = &j->block[j->block_of[part]];
-    const int rows = b->tokens * j->share, nth = part - b->first_part;
+    const int rows = rows_of(j, b), nth = part - b->first_part;
     const int first = (int)((int64_t)b->tiles * nth / b->parts);
     const int end = (int)((int64_t)b->tiles * (nth + 1) / b->parts);
     const room r = room_of(j, thread, rows);
@@ -267,7 +317,7 @@ static void attend_part(void *arg, int part, int thread) {
 static void join_block(void *arg, int part, int thread) {
     const job *j = arg;
     const block *b = &j->block[part];
-    const int rows = b->tokens * j->share;
+    const int rows = rows_of(j, b);
     if (b->parts == 1)
         return;
     const room r = room_of(j, thread, rows);
@@ -280,28 +330,44 @@ static void join_block(void *arg, int part, int thread) {
     finish(j, b, r.whole);
 }
 
-static int count_blocks(const job *j, int block_tokens) {
-    const int kv_heads = j->k.cols / j->dims;
+static int count_blocks(const job *j, int tokens, int heads) {
     int n = 0;
     for (int i = 0; i < j->lanes->n; i++)
-        n += (j->lanes->lane[i].count + block_tokens - 1) / block_tokens * kv_heads;
+        n += (j->lanes->lane[i].count + tokens - 1) / tokens * (j->k.cols / j->dims / heads);
     return n;
 }
 
-static int at_least_one(int n) { return n > 0 ? n : 1; }
+static int tiles_of(int64_t rows) { return (int)((rows + GN_TILE - 1) / GN_TILE); }
 
-/* Tokens of a block: many, but so few that every thread finds two blocks. */
-static int tokens_of_block(const job *j) {
+/* Whether blocks are of all heads: they are small then, and all threads have tiles to read. */
+static bool few_tokens(const job *j) {
+    int longest = 0;
+    int64_t tiles = 0;
+    for (int i = 0; i < j->lanes->n; i++) {
+        const gn_lane *lane = &j->lanes->lane[i];
+        longest = lane->count > longest ? lane->count : longest;
+        tiles += tiles_of(lane->past + lane->count);
+    }
+    return (int64_t)longest * (j->q.cols / j->dims) <= MOST_ROWS && tiles >= 2 * j->c->threads;
+}
+
+/* Heads and tokens of a block: many, but so few that every thread finds two blocks. */
+static void choose_blocks(job *j) {
+    const int threads = j->c->threads;
     int rows = MOST_ROWS;
-    while (rows > FEW_ROWS && count_blocks(j, at_least_one(rows / j->share)) < 2 * j->c->threads)
+    j->block_heads = few_tokens(j) ? j->k.cols / j->dims : 1;
+    do {
+        j->block_tokens = rows / (j->share * j->block_heads);
+        j->block_tokens = j->block_tokens > 0 ? j->block_tokens : 1;
+        j->blocks = count_blocks(j, j->block_tokens, j->block_heads);
         rows /= 2;
-    return at_least_one(rows / j->share);
+    } while (rows >= FEW_ROWS && j->blocks < 2 * threads);
 }
 
 /* The blocks, and how many floats the means of those in parts take. The longest come first,
  * so that no thread is left with one at the end. */
 static size_t lay_out(job *j, block *to) {
-    const int kv_heads = j->k.cols / j->dims;
+    const int heads = j->block_heads, all = j->k.cols / j->dims;
     const int wanted = j->c->threads > 1 ? (2 * j->c->threads + j->blocks - 1) / j->blocks : 1;
     size_t means = 0;
     j->parts = 0;
@@ -309,16 +375,17 @@ static size_t lay_out(job *j, block *to) {
         const gn_lane *lane = &j->lanes->lane[i];
         const int steps = (lane->count + j->block_tokens - 1) / j->block_tokens;
         for (int step = steps - 1; step >= 0; step--)
-            for (int head = 0; head < kv_heads; head++, to++) {
+            for (int head = 0; head < all; head += heads, to++) {
                 const int token = step * j->block_tokens, left = lane->count - token;
-                *to = (block){.lane = i, .kv_head = head, .token = token, .means = means};
+                *to = (block){.lane = i, .token = token, .head = head, .heads = heads};
                 to->tokens = left < j->block_tokens ? left : j->block_tokens;
-                to->tiles = (int)((lane->past + token + to->tokens + GN_TILE - 1) / GN_TILE);
+                to->tiles = tiles_of(lane->past + token + to->tokens);
                 to->parts = wanted < to->tiles ? wanted : to->tiles;
                 to->first_part = j->parts;
+                to->means = means;
                 j->parts += to->parts;
                 if (to->parts > 1)
-                    means += (size_t)to->tiles * mean_size(to->tokens * j->share, j->width);
+                    means += (size_t)to->tiles * mean_size(rows_of(j, to), j->width);
             }
     }
     return means;
@@ -350,8 +417,7 @@ void gn_cpu_attend(gn_device *d, gn_mat y, gn_mat q, gn_mat k, gn_mat v, int hea
              .scale = scale};
     if (lanes->n == 0)
         return;
-    j.block_tokens = tokens_of_block(&j);
-    j.blocks = count_blocks(&j, j.block_tokens);
+    choose_blocks(&j);
 
     /* A block is in at most as many parts as would give all threads two. */
     const size_t most_parts = (size_t)j.blocks + 2 * (size_t)j.c->threads;

@@ -15,6 +15,8 @@ enum {
     GN_TILE = 256,        /* rows of a kv cache whose softmax is one part */
     GN_TILE_ROW = 272,    /* floats from one row of scores to the next */
     GN_TILE_QUERIES = 12, /* query rows that are taken through a tile together */
+    GN_FEW = 6,           /* query rows for which a tile is not laid out first */
+    GN_AHEAD = 16,        /* rows that are asked for before they are needed */
     GN_SCAN_COLUMNS = 64, /* most columns of S that are walked together */
     GN_PAD = 16           /* the widest vector: padded rows are a multiple of it */
 };
@@ -49,6 +51,14 @@ typedef struct gn_tile {
     const float *V; /* [rows, gn_pad_to(dims)] */
     int dims;
 } gn_tile;
+
+/* The same rows where they are in the cache, one head of each. */
+typedef struct gn_strip {
+    const void *K[GN_TILE + 2 * GN_AHEAD], *V[GN_TILE + 2 * GN_AHEAD]; /* past the tile: any */
+    bool half;                                                         /* f16, or f32 */
+    int dims;                                                          /* a multiple of GN_PAD */
+    size_t ahead; /* bytes of each row to ask for beforehand; 0: they have been */
+} gn_strip;
 
 /* A softmax-weighted mean under way: sum of exp(s - most) v in o, of exp(s - most) in sum. */
 typedef struct gn_mean {
@@ -85,10 +95,13 @@ typedef struct gn_formulas {
     /* to[j, i] = from[i, j] in blocks of GN_PAD; rows, cols multiples of it */
     void (*transpose)(float *to, size_t to_row, const float *from, size_t from_row, int rows,
                       int cols);
-    /* The mean of one tile for n <= GN_TILE_QUERIES queries q [n, dims], `row` floats apart;
-     * query i sees the first limit[i] rows of it, at least one of them does see some. */
-    void (*attend)(const gn_mean *mean, const gn_tile *tile, const float *q, size_t row,
-                   const int *limit, int n);
+    /* The mean of one tile for n <= GN_TILE_QUERIES queries q [n, dims], GN_TILE_ROW floats
+     * apart; query i sees the first limit[i] rows of it. */
+    void (*attend)(const gn_mean *mean, const gn_tile *tile, const float *q, const int *limit,
+                   int n);
+    /* The same for n <= GN_FEW of them. */
+    void (*attend_few)(const gn_mean *mean, const gn_strip *strip, const float *q, const int *limit,
+                       int n);
     /* whole += part, the next tile's; both of n queries */
     void (*join)(const gn_mean *whole, const gn_mean *part, int dims, int n);
     gn_tally (*tally)(const float *x, int n);

@@ -23,6 +23,6 @@ enum { CHAINS = 4 };
         .exp = exp_row, .softplus = softplus_row, .rmsnorm = rmsnorm,                              \
         .gated_rmsnorm = gated_rmsnorm, .axpy = axpy, .scale = scale, .swiglu = swiglu,            \
         .rotate = rotate, .convolve = convolve, .steps = steps, .scan = scan, .widen = widen,      \
-        .narrow = narrow, .transpose = transpose, .attend = attend, .join = join, .tally = tally,  \
-        .count = count, .find_above = find_above                                                   \
+        .narrow = narrow, .transpose = transpose, .attend = attend, .attend_few = attend_few,      \
+        .join = join, .tally = tally, .count = count, .find_above = find_above                     \
     }

@@ -98,23 +98,38 @@ static void narrow(uint16_t *y, const float *x, int n) {
     }
 }
 
+/* A vector of logits into the sums of a tally; lanes from n on are not counted. */
+typedef struct tallies {
+    vecd sum, weighted;
+} tallies;
+
+static inline void add_logits(tallies *t, vec x, vec top, int n) {
+    const vec v = vec_max(vec_all(-1000.0f), vec_sub(x, top));
+    vec e = vec_exp(v);
+    if (n < VEC)
+        e = vec_keep(e, n, vec_all(0.0f));
+    t->sum = vecd_add(t->sum, e);
+    t->weighted = vecd_add(t->weighted, vec_mul(e, v));
+}
+
 static gn_tally tally(const float *x, int n) {
+    const int whole = n / VEC * VEC, rest = n - whole;
     vec most = vec_all(-INFINITY);
-    for (int i = 0; i < n; i += VEC)
-        most = vec_max(vec_keep(vec_load_n(x + i, n - i), n - i, most), most);
+    for (int i = 0; i < whole; i += VEC)
+        most = vec_max(vec_load(x + i), most);
+    if (rest)
+        most = vec_max(vec_keep(vec_load_n(x + whole, rest), rest, most), most);
     gn_tally t = {.most = vec_most(most)};
+
     /* Where all are masked out there is nothing to subtract. */
-    const vec top = vec_all(t.most > -INFINITY ? t.most : 0.0f), least = vec_all(-1000.0f),
-              zero = vec_all(0.0f);
-    vecd sum = vecd_zero(), weighted = vecd_zero();
-    for (int i = 0; i < n; i += VEC) {
-        const vec v = vec_max(least, vec_sub(vec_load_n(x + i, n - i), top));
-        const vec e = vec_keep(vec_exp(v), n - i, zero);
-        sum = vecd_add(sum, e);
-        weighted = vecd_add(weighted, vec_mul(e, v));
-    }
-    t.sum = vecd_sum(sum);
-    t.weighted = vecd_sum(weighted);
+    const vec top = vec_all(t.most > -INFINITY ? t.most : 0.0f);
+    tallies all = {vecd_zero(), vecd_zero()};
+    for (int i = 0; i < whole; i += VEC)
+        add_logits(&all, vec_load(x + i), top, VEC);
+    if (rest)
+        add_logits(&all, vec_load_n(x + whole, rest), top, rest);
+    t.sum = vecd_sum(all.sum);
+    t.weighted = vecd_sum(all.weighted);
     return t;
 }
 

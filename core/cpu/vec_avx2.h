@@ -96,24 +96,22 @@ static inline double vecd_sum(vecd v) {
     return _mm_cvtsd_f64(_mm_add_sd(b, _mm_unpackhi_pd(b, b)));
 }
 
-/* to[j * to_row + i] = from[i * from_row + j] for i, j in [0, 8). */
-static inline void vec_transpose(float *to, size_t to_row, const float *from, size_t from_row) {
-    vec a[8], b[8];
-    for (int i = 0; i < 8; i++)
-        a[i] = vec_load(from + (size_t)i * from_row);
+/* Eight rows of eight become eight columns. */
+static inline __attribute__((always_inline)) void vec_turn(vec a[VEC]) {
+    vec b[8], c[8];
     for (int i = 0; i < 4; i++) {
         b[2 * i] = _mm256_unpacklo_ps(a[2 * i], a[2 * i + 1]);
         b[2 * i + 1] = _mm256_unpackhi_ps(a[2 * i], a[2 * i + 1]);
     }
     for (int i = 0; i < 2; i++) {
-        a[4 * i] = _mm256_shuffle_ps(b[4 * i], b[4 * i + 2], 0x44);
-        a[4 * i + 1] = _mm256_shuffle_ps(b[4 * i], b[4 * i + 2], 0xee);
-        a[4 * i + 2] = _mm256_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0x44);
-        a[4 * i + 3] = _mm256_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0xee);
+        c[4 * i] = _mm256_shuffle_ps(b[4 * i], b[4 * i + 2], 0x44);
+        c[4 * i + 1] = _mm256_shuffle_ps(b[4 * i], b[4 * i + 2], 0xee);
+        c[4 * i + 2] = _mm256_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0x44);
+        c[4 * i + 3] = _mm256_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0xee);
     }
     for (int i = 0; i < 4; i++) {
-        vec_store(to + (size_t)i * to_row, _mm256_permute2f128_ps(a[i], a[i + 4], 0x20));
-        vec_store(to + (size_t)(i + 4) * to_row, _mm256_permute2f128_ps(a[i], a[i + 4], 0x31));
+        a[i] = _mm256_permute2f128_ps(c[i], c[i + 4], 0x20);
+        a[i + 4] = _mm256_permute2f128_ps(c[i], c[i + 4], 0x31);
     }
 }
 

@@ -79,10 +79,8 @@ static inline double vecd_sum(vecd v) {
 }
 
 /* Sixteen rows of sixteen: pairs of rows, pairs of pairs, then quarters of the vectors. */
-static inline void vec_transpose(float *to, size_t to_row, const float *from, size_t from_row) {
-    vec a[16], b[16];
-    for (int i = 0; i < 16; i++)
-        a[i] = vec_load(from + (size_t)i * from_row);
+static inline __attribute__((always_inline)) void vec_turn(vec a[VEC]) {
+    vec b[16];
     for (int i = 0; i < 8; i++) {
         b[2 * i] = _mm512_unpacklo_ps(a[2 * i], a[2 * i + 1]);
         b[2 * i + 1] = _mm512_unpackhi_ps(a[2 * i], a[2 * i + 1]);
@@ -94,14 +92,16 @@ static inline void vec_transpose(float *to, size_t to_row, const float *from, si
         a[4 * i + 3] = _mm512_shuffle_ps(b[4 * i + 1], b[4 * i + 3], 0xee);
     }
     for (int k = 0; k < 4; k++) { /* column 4 q + k is quarter q of a[k], a[4 + k], ... */
-        const vec even = _mm512_shuffle_f32x4(a[k], a[4 + k], 0x88);
-        const vec odd = _mm512_shuffle_f32x4(a[k], a[4 + k], 0xdd);
-        const vec even2 = _mm512_shuffle_f32x4(a[8 + k], a[12 + k], 0x88);
-        const vec odd2 = _mm512_shuffle_f32x4(a[8 + k], a[12 + k], 0xdd);
-        vec_store(to + (size_t)k * to_row, _mm512_shuffle_f32x4(even, even2, 0x88));
-        vec_store(to + (size_t)(4 + k) * to_row, _mm512_shuffle_f32x4(odd, odd2, 0x88));
-        vec_store(to + (size_t)(8 + k) * to_row, _mm512_shuffle_f32x4(even, even2, 0xdd));
-        vec_store(to + (size_t)(12 + k) * to_row, _mm512_shuffle_f32x4(odd, odd2, 0xdd));
+        b[k] = _mm512_shuffle_f32x4(a[k], a[4 + k], 0x88);
+        b[4 + k] = _mm512_shuffle_f32x4(a[k], a[4 + k], 0xdd);
+        b[8 + k] = _mm512_shuffle_f32x4(a[8 + k], a[12 + k], 0x88);
+        b[12 + k] = _mm512_shuffle_f32x4(a[8 + k], a[12 + k], 0xdd);
+    }
+    for (int k = 0; k < 4; k++) {
+        a[k] = _mm512_shuffle_f32x4(b[k], b[8 + k], 0x88);
+        a[4 + k] = _mm512_shuffle_f32x4(b[4 + k], b[12 + k], 0x88);
+        a[8 + k] = _mm512_shuffle_f32x4(b[k], b[8 + k], 0xdd);
+        a[12 + k] = _mm512_shuffle_f32x4(b[4 + k], b[12 + k], 0xdd);
     }
 }
 

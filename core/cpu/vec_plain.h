@@ -95,11 +95,12 @@ static inline vecd vecd_add(vecd sum, vec v) {
 }
 static inline double vecd_sum(vecd v) { return (v.lane[0] + v.lane[2]) + (v.lane[1] + v.lane[3]); }
 
-static inline void vec_transpose(float *to, size_t to_row, const float *from, size_t from_row) {
-    for (size_t j = 0; j < VEC; j++)
-        for (size_t i = 0; i < VEC; i++)
-            to[j * to_row + i] = from[i * from_row + j];
+static inline __attribute__((always_inline)) void vec_turn(vec a[VEC]) {
+    const vec b[] = {a[0], a[1], a[2], a[3]};
+    for (int i = 0; i < VEC; i++)
+        a[i] = (vec){b[0][i], b[1][i], b[2][i], b[3][i]};
 }
+
 static inline void vec_columns4(vec out[4], const float *p) {
     for (int k = 0; k < 4; k++)
         out[k] = (vec){p[k], p[4 + k], p[8 + k], p[12 + k]};
