@@ -43,7 +43,7 @@ typedef struct gn_command {
     X(run)                                                                                         \
     X(score)                                                                                       \
     X(tokenize) X(info) X(chat) X(quantize) X(bench) X(keys) X(help) X(completion) X(tune)         \
-        X(tasks)
+        X(tasks) X(eval)
 #define GN_DECLARE(name) extern const gn_command gn_cmd_##name;
 GN_COMMANDS(GN_DECLARE)
 #undef GN_DECLARE

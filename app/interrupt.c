@@ -19,3 +19,18 @@ void gn_interrupt_catch(void) {
 }
 
 bool gn_interrupted(void) { return caught != 0; }
+
+static void count(int sig) {
+    if (++caught == 2)
+        signal(sig, SIG_DFL);
+}
+
+void gn_interrupt_count(void) {
+    struct sigaction s = {.sa_handler = count, .sa_flags = SA_RESTART};
+    caught = 0;
+    sigaction(SIGINT, &s, NULL);
+    sigaction(SIGTERM, &s, NULL);
+    sigaction(SIGHUP, &s, NULL);
+}
+
+int gn_interrupts(void) { return caught; }

@@ -8,4 +8,8 @@
 void gn_interrupt_catch(void);
 bool gn_interrupted(void);
 
+/* The same, with SIGHUP too, but the second is only counted: a third ends the program. */
+void gn_interrupt_count(void);
+int gn_interrupts(void);
+
 #endif

@@ -386,6 +386,10 @@ static bool refill(loop *l, gn_error *e) {
         const size_t bytes = bytes_of(l->g, j);
         if (l->n_active > 0 && l->used + bytes > l->budget)
             break;
+        if (l->h && l->h->begin && !l->h->begin(l->h->user, j)) {
+            l->n = l->opened;
+            break;
+        }
         l->opened++;
         l->used += bytes;
         l->active[l->n_active++] = j;

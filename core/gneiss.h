@@ -209,6 +209,9 @@ void gn_job_release(gn_job *j); /* what was filled in */
 typedef struct gn_generate_hooks {
     bool (*token)(void *user, gn_job *j, const gn_token *t); /* false: stop this job */
     void (*done)(void *user, gn_job *j);                     /* in the order they finish */
+    /* Before j is begun; false: neither it nor any after it is (they are GN_STOP_INTERRUPTED,
+     * done is not called), while those begun go on to their end. May be NULL. */
+    bool (*begin)(void *user, const gn_job *j);
     gn_go_on reading; /* between steps while prompts are read: false interrupts all */
     void *user;
 } gn_generate_hooks;

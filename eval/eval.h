@@ -8,6 +8,11 @@
 #include "eval/index.h"
 #include "eval/metric.h"
 #include "eval/request.h"
+#include "eval/report.h"
+#include "eval/results.h"
+#include "eval/run.h"
+#include "eval/statistics.h"
+#include "eval/suite.h"
 #include "eval/task.h"
 
 #endif

@@ -1,0 +1,346 @@
+/* bundle.c - a bundle of documents through the model: scores packed as a trie, answers with refill. */
+#include "eval/work.h"
+
+#include <stdlib.h>
+
+/* What an engine request or job answers. */
+typedef struct asked {
+    gn_work *work;
+    gn_want *want;
+} asked;
+
+typedef struct running {
+    gn_bundle *bundle;
+    gn_suite *suite;
+    const gn_bundle_hooks *h;
+    gn_eval_work_stats *stats;
+    gn_map first; /* key -> the want that asks, as a number */
+    gn_score_request *request;
+    asked *asked; /* [n_request] */
+    size_t n_request, request_room, asked_room;
+    gn_job *job;
+    asked *told; /* [n_job] */
+    gn_job **jobs;
+    gn_slice *stop;
+    size_t n_job;
+    double last;    /* seconds, when a step of generating ended */
+    gn_error error; /* of a hook */
+} running;
+
+static bool no_memory(gn_error *e) { return gn_fail(e, GN_NO_MEMORY, "out of memory"); }
+
+/* ---- what came back ----------------------------------------------------------------------- */
+
+/* Documents whose last answer this was; also those that asked the same. */
+static bool tell_complete(running *r, gn_error *e) {
+    for (size_t i = 0; i < r->bundle->n; i++) {
+        gn_work *w = r->bundle->work[i];
+        if (!w || !gn_work_complete(w))
+            continue;
+        r->bundle->work[i] = NULL;
+        if (!r->h->complete(r->h->user, w, e))
+            return false;
+    }
+    return true;
+}
+
+static bool copy_twin(gn_want *to, const gn_want *from) {
+    to->logprob = from->logprob;
+    to->greedy = from->greedy;
+    to->n_out = from->n_out;
+    to->stop = from->stop;
+    to->truncated = from->truncated;
+    to->there = true;
+    gn_str_add(&to->output, gn_str_slice(&from->output));
+    return !to->output.failed;
+}
+
+/* Documents of a bundle wait for the twin in another one: both are told when it is there. */
+static bool settle_twins(running *r, gn_error *e) {
+    for (size_t i = 0; i < r->bundle->n; i++) {
+        gn_work *w = r->bundle->work[i];
+        for (int k = 0; w && k < w->n_want; k++) {
+            gn_want *want = &w->want[k];
+            if (want->there || !want->twin)
+                continue;
+            if (want->twin->failed && !w->error.len)
+                gn_str_puts(&w->error, "the model failed on the same question of another document");
+            if (want->twin->there && !copy_twin(want, want->twin))
+                return no_memory(e);
+        }
+    }
+    return true;
+}
+
+/* ---- scores ------------------------------------------------------------------------------- */
+
+static bool keep_tokens(gn_want *w, const gn_score_request *q, const gn_score_answer *a, size_t k) {
+    const size_t n = w->said.count, more = (size_t)q->n_token;
+    if (!gn_vec_reserve(&w->score, &w->score_room, n + more, sizeof *w->score) ||
+        (k && !gn_vec_reserve(&w->top, &w->top_room, (n + more) * k, sizeof *w->top)) ||
+        !gn_ids_append(&w->said, q->token, more))
+        return false;
+    memcpy(w->score + n, a->token, more * sizeof *w->score);
+    if (k)
+        memcpy(w->top + n * k, a->top, more * k * sizeof *w->top);
+    return true;
+}
+
+static bool answered(void *user, int i, const gn_score_answer *a) {
+    running *r = user;
+    gn_want *w = r->asked[i].want;
+    const gn_score_request *q = &r->request[i];
+    w->logprob += a->logprob;
+    w->greedy = w->greedy && a->greedy;
+    w->n_out += q->n_token;
+    w->n_reused += a->reused;
+    if (w->request->kind == GN_REQUEST_SCORE && r->suite->o->logprobs >= 0 &&
+        !keep_tokens(w, q, a, (size_t)q->top))
+        return no_memory(&r->error);
+    if (--w->left > 0)
+        return true;
+    w->there = true;
+    gn_work *of = r->asked[i].work;
+    if (!gn_work_complete(of))
+        return true;
+    for (size_t k = 0; k < r->bundle->n; k++)
+        if (r->bundle->work[k] == of)
+            r->bundle->work[k] = NULL;
+    return r->h->complete(r->h->user, of, &r->error);
+}
+
+static bool between(void *user, int64_t done, int64_t all) {
+    running *r = user;
+    (void)done;
+    (void)all;
+    return r->h->go_on(r->h->user);
+}
+
+static bool add_request(running *r, asked a, gn_score_request q, gn_error *e) {
+    if (!gn_vec_reserve(&r->request, &r->request_room, r->n_request + 1, sizeof *r->request) ||
+        !gn_vec_reserve(&r->asked, &r->asked_room, r->n_request + 1, sizeof *r->asked))
+        return no_memory(e);
+    q.top = a.want->request->kind == GN_REQUEST_SCORE && r->suite->o->logprobs > 0
+                ? r->suite->o->logprobs
+                : 0;
+    r->request[r->n_request] = q;
+    r->asked[r->n_request++] = a;
+    a.want->left++;
+    return true;
+}
+
+static bool add_scores(running *r, asked a, gn_error *e) {
+    gn_want *w = a.want;
+    w->greedy = true;
+    if (w->request->kind == GN_REQUEST_SCORE)
+        return add_request(r, a,
+                           (gn_score_request){.context = w->context.id,
+                                              .n_context = (int64_t)w->context.count,
+                                              .token = w->token.id,
+                                              .n_token = (int64_t)w->token.count},
+                           e);
+    const int64_t n = (int64_t)w->token.count - 1, window = r->suite->max_length;
+    w->there = n == 0;
+    for (int64_t i = 0; i < gn_rolling_count(n, window); i++)
+        if (!add_request(r, a, gn_rolling_window(w->token.id, n, window, i), e))
+            return false;
+    return true;
+}
+
+static bool score(running *r, gn_error *e) {
+    gn_score_stats stats = {0};
+    const gn_score_hooks hooks = {.answer = answered, .go_on = between, .user = r};
+    if (r->n_request == 0)
+        return true;
+    const bool ok =
+        gn_score(r->suite->g, r->request, (int)r->n_request, r->suite->o->share, &hooks, &stats, e);
+    r->stats->asked += stats.asked;
+    r->stats->read += stats.read;
+    r->stats->read_s += stats.seconds;
+    if (r->error.code)
+        *e = r->error;
+    else if (!ok && e->code == GN_CANCELLED) { /* asked for by a hook */
+        *e = (gn_error){0};
+        return true;
+    }
+    return ok && !r->error.code;
+}
+
+/* ---- answers ------------------------------------------------------------------------------ */
+
+/* Between steps that read prompts. */
+static bool reading(void *user, int64_t done, int64_t all) {
+    running *r = user;
+    const double now = gn_seconds();
+    r->stats->read_s += now - r->last;
+    r->last = now;
+    return !r->error.code && between(user, done, all);
+}
+
+static bool begin(void *user, const gn_job *j) {
+    running *r = user;
+    (void)j;
+    return !r->error.code && r->h->begin(r->h->user);
+}
+
+static bool token(void *user, gn_job *j, const gn_token *t) {
+    running *r = user;
+    const asked *a = j->user;
+    const double now = gn_seconds();
+    r->stats->write_s += now - r->last;
+    r->last = now;
+    if (r->h->text)
+        r->h->text(r->h->user, a->work, t->text);
+    return !r->error.code && r->h->go_on(r->h->user);
+}
+
+/* The text lm-evaluation-harness would have: without special tokens, cut at the first of each
+ * stop string, in order. */
+static bool take_text(running *r, const gn_job *j, gn_want *w, gn_error *e) {
+    gn_str text = {0};
+    const bool ok =
+        gn_decode(gn_engine_tokenizer(r->suite->g), j->ids.id, j->ids.count, true, &text, e);
+    if (ok)
+        gn_str_add(&w->output, gn_answer_cut(gn_str_slice(&text), GN_S(""), j->stop, j->n_stop));
+    gn_str_release(&text);
+    return ok && gn_str_ok(&w->output, e);
+}
+
+static bool take_answer(running *r, gn_job *j, gn_want *w, gn_error *e) {
+    const size_t n = j->ids.count, k = (size_t)j->top;
+    if (!take_text(r, j, w, e) || !gn_ids_append(&w->said, j->ids.id, n) ||
+        !gn_vec_reserve(&w->score, &w->score_room, n + 1, sizeof *w->score) ||
+        (k && !gn_vec_reserve(&w->top, &w->top_room, n * k + 1, sizeof *w->top)))
+        return e->code || no_memory(e);
+    memcpy(w->score, j->score, n * sizeof *w->score);
+    if (k)
+        memcpy(w->top, j->tops, n * k * sizeof *w->top);
+    w->stop = gn_stop_name(j->stopped);
+    w->truncated = w->truncated || j->stopped == GN_STOP_LENGTH || j->stopped == GN_STOP_CONTEXT;
+    w->n_out = (int64_t)n;
+    w->prompt_ms = j->prompt_s * 1e3;
+    w->gen_ms = j->generate_s * 1e3;
+    w->there = true;
+    r->stats->asked += j->n_prompt;
+    r->stats->read += j->read;
+    r->stats->written += (int64_t)n;
+    return true;
+}
+
+static void finished(void *user, gn_job *j) {
+    running *r = user;
+    const asked *a = j->user;
+    if (r->error.code || j->stopped == GN_STOP_INTERRUPTED)
+        return;
+    if (j->error.code == GN_NO_MEMORY || j->error.code == GN_DEVICE) {
+        r->error = j->error;
+        return;
+    }
+    if (j->error.code) {
+        a->want->failed = true;
+        gn_str_puts(&a->work->error, j->error.message);
+    } else if (!take_answer(r, j, a->want, &r->error))
+        return;
+    gn_job_release(j);
+    if (settle_twins(r, &r->error))
+        tell_complete(r, &r->error);
+}
+
+/* The text of end of text stops an answer, too. */
+static gn_slice eos_text(gn_engine *g) {
+    int n;
+    gn_tokenizer *t = gn_engine_tokenizer(g);
+    int32_t id = gn_tokenizer_named(t, "eos");
+    const int32_t *eos = gn_engine_eos(g, &n);
+    if (id < 0 && n > 0)
+        id = eos[0];
+    return id < 0 ? GN_S("") : gn_token_piece(t, id);
+}
+
+static bool set_job(running *r, size_t i, gn_error *e) {
+    const asked *a = &r->told[i];
+    const gn_generation *g = a->want->request->generation;
+    gn_slice *stop = malloc(((size_t)g->n_until + 1) * sizeof *stop);
+    if (!stop)
+        return no_memory(e);
+    memcpy(stop, g->until, (size_t)g->n_until * sizeof *stop);
+    stop[g->n_until] = eos_text(r->suite->g);
+    r->job[i] =
+        (gn_job){.prompt = a->want->context.id,
+                 .n_prompt = (int64_t)a->want->context.count,
+                 .limit = g->max_tokens,
+                 .sampling = {.temp = g->sample ? g->temperature : 0,
+                              .top_k = g->sample ? g->top_k : 0,
+                              .top_p = g->sample ? g->top_p : 0,
+                              .repeat_penalty = gn_engine_sampling(r->suite->g).repeat_penalty,
+                              .seed = a->want->seed},
+                 .stop = stop,
+                 .n_stop = g->n_until + 1,
+                 .top = r->suite->o->logprobs > 0 ? r->suite->o->logprobs : 0,
+                 .user = &r->told[i]};
+    r->jobs[i] = &r->job[i];
+    return true;
+}
+
+static bool generate(running *r, gn_error *e) {
+    const gn_generate_hooks hooks = {
+        .token = token, .done = finished, .begin = begin, .reading = reading, .user = r};
+    if (r->n_job == 0)
+        return true;
+    bool ok = true;
+    r->job = calloc(r->n_job, sizeof *r->job);
+    r->jobs = calloc(r->n_job, sizeof(gn_job *));
+    if (!r->job || !r->jobs)
+        return no_memory(e);
+    for (size_t i = 0; ok && i < r->n_job; i++)
+        ok = set_job(r, i, e);
+    r->last = gn_seconds();
+    ok = ok && gn_generate(r->suite->g, r->jobs, (int)r->n_job, &hooks, e);
+    for (size_t i = 0; i < r->n_job; i++) {
+        free((void *)r->job[i].stop);
+        gn_job_release(&r->job[i]);
+    }
+    if (r->error.code)
+        *e = r->error;
+    return ok && !r->error.code;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+/* Ask for it, unless another of the bundle asks the same. */
+static bool add_want(running *r, gn_work *w, gn_want *want, size_t *jobs_room, gn_error *e) {
+    int64_t first;
+    const gn_slice key = {(const char *)want->key, sizeof want->key};
+    if (gn_map_get(&r->first, key, &first)) {
+        want->twin = (gn_want *)(intptr_t)first;
+        return true;
+    }
+    if (!gn_map_set(&r->first, key, (intptr_t)want))
+        return no_memory(e);
+    if (want->request->kind != GN_REQUEST_GENERATE)
+        return add_scores(r, (asked){w, want}, e);
+    if (!gn_vec_reserve(&r->told, jobs_room, r->n_job + 1, sizeof *r->told))
+        return no_memory(e);
+    r->told[r->n_job++] = (asked){w, want};
+    return true;
+}
+
+bool gn_bundle_run(gn_bundle *b, gn_suite *s, const gn_bundle_hooks *h, gn_eval_work_stats *stats,
+                   gn_error *e) {
+    running r = {.bundle = b, .suite = s, .h = h, .stats = stats};
+    size_t jobs_room = 0;
+    bool ok = true;
+    for (size_t i = 0; ok && i < b->n; i++)
+        for (int k = 0; ok && k < b->work[i]->n_want && !b->work[i]->error.len; k++)
+            if (!b->work[i]->want[k].there)
+                ok = add_want(&r, b->work[i], &b->work[i]->want[k], &jobs_room, e);
+    ok = ok && tell_complete(&r, e) && score(&r, e) && generate(&r, e) && settle_twins(&r, e) &&
+         tell_complete(&r, e);
+    gn_map_release(&r.first);
+    free(r.request);
+    free(r.asked);
+    free(r.job);
+    free(r.told);
+    free(r.jobs);
+    return ok;
+}
