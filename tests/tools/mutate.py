@@ -120,7 +120,7 @@ EDITS = [
      "test_model"),
     ("core/cpu/attend.c", "lane->to.kv && lane->from.kv && lane->to.kv != lane->from.kv", "false",
      "test_model"),
-    ("core/cpu/attend.c", "(row + i) / j->share + 1 - first", "(row + i) / j->share + 2 - first",
+    ("core/cpu/attend.c", "(row + i) / j->share % b->tokens + 1 - first", "(row + i) / j->share % b->tokens + 2 - first",
      "test_model"),
     ("core/cpu/attend.c", "to[k] = j->scale * q[k]", "to[k] = q[k]", "test_model"),
     ("core/cpu/experts.c", "y[r] += gate * from[r]", "y[r] += from[r]", "test_model"),
