@@ -2,6 +2,7 @@
 #ifndef GN_EVAL_EVAL_H
 #define GN_EVAL_EVAL_H
 
+#include "eval/compare.h"
 #include "eval/dataset.h"
 #include "eval/draw.h"
 #include "eval/filter.h"
