@@ -55,13 +55,12 @@ static bool read_config(gn_engine *g, const char *folder, gn_error *e) {
     gn_str path = {0}, text = {0};
     gn_path_join(&path, gn_slice_of(folder), GN_S("config.json"));
     const gn_value *json = NULL;
-    bool ok = gn_str_ok(&path, e) && gn_file_read(&text, path.data, 64 << 20, e) &&
-              (json = gn_json_parse(&g->arena, gn_str_slice(&text), e)) != NULL;
+    bool ok = gn_str_ok(&path, e) && gn_file_read(&text, path.data, 64 << 20, e);
+    if (ok && !(json = gn_json_parse(&g->arena, gn_str_slice(&text), e)))
+        ok = gn_context(e, "config.json");
     ok = ok && gn_config_from_json(&g->config, json, &g->warnings, e);
-    if (!ok) {
+    if (!ok)
         gn_where(e, "%s", gn_str_text(&path));
-        gn_context(e, "config.json");
-    }
     gn_str_release(&path);
     gn_str_release(&text);
     return ok;
