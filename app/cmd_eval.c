@@ -34,6 +34,10 @@ static const gn_option options[] = {
     {0, "fresh", NULL, "a new run, without the cache", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "baseline", "[RUN]", "compare with it (default: the newest blessed)", GN_TYPE_TEXT, 0, 0,
      NULL},
+    {0, "against", "FILE", "verify: a log of lm-evaluation-harness; may be repeated", GN_TYPE_TEXT,
+     0, 0, NULL},
+    {0, "tolerance", "X", "verify: of a log-likelihood (default 0.001)", GN_TYPE_NUMBER, 0, 1e9,
+     NULL},
     {0, "logprobs", "K", "keep tokens of choices, too, with K alternatives", GN_TYPE_INTEGER, 0,
      1000, NULL},
     {'o', "output", "FORM", "text, md, csv or json", GN_TYPE_CHOICE, 0, 0, "text|md|csv|json"},
@@ -360,6 +364,8 @@ static int evaluate(const gn_args *a, int detached, gn_error *e) {
 
 static int run(const gn_args *a, gn_error *e) {
     const char *word = gn_args_at(a, 0);
+    if (word && strcmp(word, "verify") == 0)
+        return gn_eval_verify(a, e);
     if (word && strcmp(word, "watch") == 0)
         return gn_eval_watch(a, e);
     if (word &&
@@ -370,14 +376,15 @@ static int run(const gn_args *a, gn_error *e) {
 
 const gn_command gn_cmd_eval = {
     .name = "eval",
-    .usage = "MODEL... -t TASK,... [options]\nwatch [RUN]\npause|resume|stop RUN",
+    .usage = "MODEL... -t TASK,... [options]\nwatch [RUN]\npause|resume|stop RUN\nverify [RUN] "
+             "--against FILE",
     .summary = "run benchmarks; the numbers of lm-evaluation-harness",
     .about =
         "Every answer goes into a database. The same command goes on where it stopped, or prints\n"
         "what is there. Ctrl-C finishes what is begun and saves it.\n\n"
         "  gneiss eval h-tiny -t offline\n"
         "  gneiss eval h-tiny h-tiny-q4 -t arc_challenge,gsm8k --limit 500\n",
-    .words = "watch|pause|resume|stop",
+    .words = "watch|pause|resume|stop|verify",
     .takes = GN_TAKES_MODEL | GN_TAKES_EVAL,
     .option = options,
     .run = run,

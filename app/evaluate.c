@@ -255,6 +255,33 @@ int gn_eval_watch(const gn_args *a, gn_error *e) {
     return ok ? GN_EXIT_YES : GN_FAILED;
 }
 
+/* Arguments after the RUN are files, as a shell's * makes them. */
+int gn_eval_verify(const gn_args *a, gn_error *e) {
+    gn_verified v = {0};
+    gn_run_row run = {0};
+    const double tolerance = gn_args_number(a, "tolerance", 1e-3);
+    const char *name = "-1", *path;
+    int first = 1;
+    if (gn_args_at(a, 1) && !gn_path_exists(gn_args_at(a, 1)))
+        name = gn_args_at(a, first++);
+    if (!gn_args_nth(a, "against", 0)) {
+        gn_fail(e, GN_INVALID, "eval verify wants --against FILE, a log of lm-evaluation-harness");
+        return GN_FAILED;
+    }
+    gn_store *s = gn_args_store(a, true, e);
+    bool ok = s && gn_run_find(s, name, &run, e);
+    for (int i = 0; ok && (path = gn_args_nth(a, "against", i)); i++)
+        ok = gn_verify_file(s, &run, path, tolerance, &v, e);
+    for (; ok && (path = gn_args_at(a, first)); first++)
+        ok = gn_verify_file(s, &run, path, tolerance, &v, e);
+    ok = ok && gn_out_plain(gn_str_slice(gn_args_flag(a, "json") ? &v.json : &v.text), false, e);
+    const int code = !ok ? GN_FAILED : v.differ ? GN_EXIT_NO : GN_EXIT_YES;
+    gn_verified_release(&v);
+    gn_run_row_release(&run);
+    gn_store_close(s);
+    return code;
+}
+
 /* ---- numbers ---------------------------------------------------------------------------------------- */
 
 bool gn_eval_print(const gn_args *a, gn_store *s, const char *id, gn_error *e) {

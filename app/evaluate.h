@@ -26,6 +26,7 @@ void gn_teller_end(gn_teller *t); /* end an unfinished line */
 bool gn_args_again(const gn_args *a, gn_str *json, gn_str *line, gn_error *e);
 
 /* The words after `gneiss eval` that are no MODEL. Each returns an exit code. */
+int gn_eval_verify(const gn_args *a, gn_error *e);
 int gn_eval_watch(const gn_args *a, gn_error *e);
 int gn_eval_control(const gn_args *a, const char *what, gn_error *e);
 

@@ -15,5 +15,6 @@
 #include "eval/statistics.h"
 #include "eval/suite.h"
 #include "eval/task.h"
+#include "eval/verify.h"
 
 #endif
