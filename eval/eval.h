@@ -7,6 +7,7 @@
 #include "eval/draw.h"
 #include "eval/filter.h"
 #include "eval/index.h"
+#include "eval/merge.h"
 #include "eval/metric.h"
 #include "eval/report.h"
 #include "eval/request.h"
@@ -16,5 +17,8 @@
 #include "eval/suite.h"
 #include "eval/task.h"
 #include "eval/verify.h"
+
+/* The files of queries/: `gneiss db q` runs them. */
+extern const gn_embedded gn_queries[];
 
 #endif

@@ -282,6 +282,10 @@ void gn_bind_blob(gn_statement *q, int i, const void *data, size_t len) {
 }
 void gn_bind_null(gn_statement *q, int i) { bound(q, sqlite3_bind_null(q->stmt, i)); }
 
+int gn_bind_index(const gn_statement *q, const char *name) {
+    return sqlite3_bind_parameter_index(q->stmt, name);
+}
+
 bool gn_sql_step(gn_statement *q, bool *row, gn_error *e) {
     *row = false;
     if (q->bad_bind != SQLITE_OK) {

@@ -25,6 +25,8 @@ void gn_bind_double(gn_statement *q, int i, double v);
 void gn_bind_text(gn_statement *q, int i, gn_slice v);
 void gn_bind_blob(gn_statement *q, int i, const void *data, size_t len);
 void gn_bind_null(gn_statement *q, int i);
+/* The number of the parameter called name (":a"); 0: there is none. */
+int gn_bind_index(const gn_statement *q, const char *name);
 /* One step: *row tells whether a row is there. False, and e set, on an error;
  * SQLITE_BUSY says who to wait for, SQLITE_FULL names the disk. */
 bool gn_sql_step(gn_statement *q, bool *row, gn_error *e);
