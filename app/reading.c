@@ -255,26 +255,34 @@ static bool is_wanted(const gn_ask *a, int64_t id) {
 typedef struct speaking {
     const gn_reading_hooks *hooks;
     int64_t tokens;
-    double start;
+    double start, first; /* seconds */
+    size_t before;       /* bytes of the answer that were there */
 } speaking;
 
 static bool on_token(void *user, gn_job *j, const gn_token *t) {
     speaking *s = user;
-    (void)j;
-    return s->hooks->text(s->hooks->user, t->text, ++s->tokens, gn_seconds() - s->start);
+    const gn_spoken now = {
+        .text = t->text,
+        .tokens = ++s->tokens,
+        .seconds = gn_seconds() - s->start,
+        .token = {t->id, s->before + j->text.len, t->score, t->top, t->after, t->n_top}};
+    if (s->tokens == 1)
+        s->first = gn_seconds();
+    return s->hooks->spoken(s->hooks->user, &now);
 }
 
 /* Generate from s, and keep what was said as the answer's passage. Takes s. */
 static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
                   const gn_reading_hooks *h, gn_answered *out, gn_error *e) {
     const int64_t before = gn_session_count(s);
-    speaking told = {h, 0, gn_seconds()};
+    speaking told = {.hooks = h, .start = gn_seconds()};
     const gn_generate_hooks hooks = {.token = on_token, .user = &told};
     gn_job job = {.session = s,
                   .limit = a->limit > 0 ? a->limit : -1,
                   .sampling = a->sampling,
                   .stop = a->stop,
-                  .n_stop = a->n_stop};
+                  .n_stop = a->n_stop,
+                  .top = a->top < gn_engine_vocab(r->engine) ? a->top : gn_engine_vocab(r->engine)};
     gn_job *jobs[] = {&job};
     bool ok = gn_generate(r->engine, jobs, 1, &hooks, e);
     if (ok && job.error.code != GN_OK) {
@@ -284,6 +292,7 @@ static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
     out->stop = job.stopped;
     out->tokens = (int64_t)job.ids.count;
     out->generate_s = gn_seconds() - told.start;
+    out->first_s = told.tokens ? out->prompt_s + told.first - told.start : 0;
 
     /* What was sampled and shown, but for the end mark, is in the session. */
     passage p = {.id = a->answer, .from = a->said[a->n_said - 1].id, .kind = GN_WRITE, .state = s};

@@ -30,6 +30,7 @@ typedef struct gn_ask {
     int64_t limit;        /* most tokens; 0: no limit */
     const gn_slice *stop; /* [n_stop] texts that end it; must outlive the engine's thread */
     int n_stop;
+    int top; /* alternatives told with each token */
 } gn_ask;
 gn_ask *gn_ask_new(void); /* NULL when out of memory */
 bool gn_ask_say(gn_ask *a, int64_t id, gn_role role, gn_slice text);
@@ -37,16 +38,24 @@ void gn_ask_free(gn_ask *a);
 
 typedef struct gn_answered {
     gn_stop stop;
-    int64_t reused, read, tokens; /* prompt tokens found, prompt tokens read, sampled */
-    int64_t used;                 /* tokens in the sequence now */
-    double prompt_s, generate_s;
-    int states; /* kept */
+    int64_t reused, read, tokens;         /* prompt tokens found, prompt tokens read, sampled */
+    int64_t used;                         /* tokens in the sequence now */
+    double prompt_s, first_s, generate_s; /* first_s: from the question to the first token */
+    int states;                           /* kept */
     size_t state_bytes, kept_bytes;
 } gn_answered;
 
+/* One token of an answer, as it is made. */
+typedef struct gn_spoken {
+    gn_slice text;  /* what can be shown now */
+    int64_t tokens; /* so far */
+    double seconds; /* since the prompt was read */
+    gn_token_row token;
+} gn_spoken;
+
 typedef struct gn_reading_hooks {
-    bool (*reading)(void *user, int64_t done, int64_t all);                  /* false: cancel */
-    bool (*text)(void *user, gn_slice text, int64_t tokens, double seconds); /* false: stop there */
+    bool (*reading)(void *user, int64_t done, int64_t all); /* false: cancel */
+    bool (*spoken)(void *user, const gn_spoken *s);         /* false: stop there */
     void *user;
 } gn_reading_hooks;
 

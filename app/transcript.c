@@ -10,6 +10,7 @@ const char *gn_role_name(gn_role r) {
 void gn_transcript_release(gn_transcript *t) {
     for (size_t i = 0; i < t->count; i++) {
         gn_str_release(&t->turn[i]->text);
+        gn_tokens_release(&t->turn[i]->made);
         free(t->turn[i]);
     }
     free(t->turn);
@@ -154,4 +155,16 @@ bool gn_transcript_keep(const gn_transcript *t, gn_ids *out) {
     }
     gn_ids_release(&path);
     return ok;
+}
+
+void gn_transcript_forget(gn_transcript *t, size_t budget, int64_t but) {
+    size_t sum = 0;
+    for (size_t i = 0; i < t->count; i++)
+        sum += gn_tokens_bytes(&t->turn[i]->made);
+    for (size_t i = 0; sum > budget && i < t->count; i++) {
+        if (t->turn[i]->id == but)
+            continue;
+        sum -= gn_tokens_bytes(&t->turn[i]->made);
+        gn_tokens_release(&t->turn[i]->made);
+    }
 }

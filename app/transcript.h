@@ -7,7 +7,7 @@
 #ifndef GN_APP_TRANSCRIPT_H
 #define GN_APP_TRANSCRIPT_H
 
-#include "core/gneiss.h"
+#include "app/tokens.h"
 
 typedef enum gn_role { GN_ROLE_SYSTEM, GN_ROLE_USER, GN_ROLE_MODEL } gn_role;
 const char *gn_role_name(gn_role r); /* "system", "user", "assistant": as templates say it */
@@ -18,8 +18,9 @@ typedef struct gn_turn {
     gn_str text;
     bool complete; /* of a reply: no more is coming */
     gn_stop stop;
-    int64_t reused, read, tokens; /* prompt tokens found and read; tokens of the reply */
-    double prompt_s, generate_s;
+    int64_t reused, read, tokens;         /* prompt tokens found and read; tokens of the reply */
+    double prompt_s, generate_s, first_s; /* first_s: from the question to the first token */
+    gn_tokens made; /* of a reply: what it was made of; empty: not kept, or not known */
 } gn_turn;
 
 typedef struct gn_transcript {
@@ -50,5 +51,9 @@ bool gn_transcript_reroot(gn_transcript *t, gn_slice system);
 /* Turns whose states are worth keeping, the most useful first: the head, the start
  * of the last answer, then ends of answers 1, 2, 4, 8, ... back. Appended to out. */
 bool gn_transcript_keep(const gn_transcript *t, gn_ids *out);
+
+/* Drop what old replies were made of, until all of it takes at most `budget` bytes; that
+ * of the turn `but` stays. */
+void gn_transcript_forget(gn_transcript *t, size_t budget, int64_t but);
 
 #endif

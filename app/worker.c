@@ -29,6 +29,8 @@ void gn_event_free(void *event) {
         return;
     gn_str_release(&ev->text);
     gn_str_release(&ev->note);
+    gn_vocabulary_free(ev->vocabulary);
+    gn_tokens_release(&ev->made);
     free(ev);
 }
 
@@ -81,13 +83,14 @@ static bool reading(void *user, int64_t done, int64_t all) {
     return progress(user, GN_EVENT_READING, done, all);
 }
 
-static bool text(void *user, gn_slice piece, int64_t tokens, double seconds) {
+static bool spoken(void *user, const gn_spoken *s) {
     engine_worker *w = user;
     gn_event *ev = event_of(w, GN_EVENT_TEXT);
     if (ev) {
-        ev->done = tokens;
-        ev->seconds = seconds;
-        gn_str_add(&ev->text, piece);
+        ev->done = s->tokens;
+        ev->seconds = s->seconds;
+        gn_str_add(&ev->text, s->text);
+        gn_tokens_add(&ev->made, &s->token);
     }
     return tell(w, ev) && wanted(w);
 }
@@ -100,7 +103,7 @@ static void fail(engine_worker *w, const gn_error *e) {
 }
 
 static void answer(engine_worker *w, gn_reading *r, const gn_ask *ask) {
-    const gn_reading_hooks hooks = {reading, text, w};
+    const gn_reading_hooks hooks = {reading, spoken, w};
     gn_error e = {0};
     gn_answered done;
     w->answer = ask->answer;
@@ -144,6 +147,7 @@ static void *work(void *user) {
             ev->context = gn_engine_context(g);
             ev->vocab = gn_engine_vocab(g);
             ev->sampling = gn_engine_sampling(g);
+            ev->vocabulary = gn_vocabulary_of(g, &e); /* without it tokens have no text */
         }
         tell(w, ev);
     } else

@@ -12,7 +12,7 @@
 
 typedef enum gn_event_kind {
     GN_EVENT_LOADING, /* done of all bytes */
-    GN_EVENT_OPENED,  /* the engine is there: name, device, context, sampling */
+    GN_EVENT_OPENED,  /* the engine is there: name, device, context, sampling, vocabulary */
     GN_EVENT_READING, /* done of all tokens of a question */
     GN_EVENT_TEXT,    /* more of an answer; done: tokens so far, seconds since the first */
     GN_EVENT_DONE,    /* answered */
@@ -29,6 +29,8 @@ typedef struct gn_event {
     int64_t context; /* OPENED: most tokens of a conversation */
     int vocab;       /* OPENED */
     gn_sampling sampling;
+    gn_vocabulary *vocabulary; /* OPENED; NULL: no memory for it */
+    gn_tokens made;            /* TEXT: the tokens it came of */
     gn_answered answered;
     gn_error error;
 } gn_event;

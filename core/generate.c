@@ -18,6 +18,7 @@ struct gn_job_work {
     bool writing; /* the prompt is read */
     int32_t next; /* sampled, not read yet; -1: none */
     gn_sampler sampler;
+    gn_fate *after; /* [top] of the token that is told */
     gn_text_stream stream;
     size_t told;         /* bytes of job->text that were handed out */
     double began, wrote; /* seconds */
@@ -79,6 +80,7 @@ static void close_work(gn_job *j) {
     if (w->own)
         gn_session_free(w->session);
     gn_sampler_release(&w->sampler);
+    free(w->after);
     free(w);
     j->work = NULL;
 }
@@ -95,6 +97,9 @@ static bool open_work(loop *l, gn_job *j) {
     if (!w->session || !check_prompt(l->g, j) ||
         !gn_sampler_init(&w->sampler, &j->sampling, l->g->config.vocab, &j->error))
         return false;
+    w->after = malloc((size_t)j->top * sizeof *w->after + 1);
+    if (!w->after)
+        return gn_fail(&j->error, GN_NO_MEMORY, "job: out of memory");
     j->reused = gn_session_count(w->session);
     gn_sampler_see(&w->sampler, gn_session_ids(w->session), j->reused);
     gn_sampler_see(&w->sampler, j->prompt, j->n_prompt);
@@ -184,6 +189,8 @@ static void accept(loop *l, gn_job *j, int32_t id, const gn_logprob *score, cons
     }
     if (!keep_scores(j, score, top))
         return;
+    for (int i = 0; i < j->top; i++)
+        w->after[i] = gn_sampler_tell(&w->sampler, top[i].id);
     gn_sampler_see(&w->sampler, &id, 1);
     w->next = id;
 
@@ -204,6 +211,7 @@ static void accept(loop *l, gn_job *j, int32_t id, const gn_logprob *score, cons
                            .text = text,
                            .score = *score,
                            .top = j->top ? j->tops + (size_t)index * (size_t)j->top : NULL,
+                           .after = w->after,
                            .n_top = j->top};
     w->told += text.len;
     if (l->h && l->h->token && !l->h->token(l->h->user, j, &told) && !j->stopped)

@@ -147,8 +147,13 @@ typedef struct gn_candidate {
     int32_t id;
     float logprob; /* of the model's own distribution */
     float after;   /* probability after all filters; 0: cut */
-    char cut;      /* 0, or who cut it: 'k' top-k, 'p' top-p, 'm' min-p */
+    char cut;      /* 0, or who cut it: 'k' top-k, 'p' top-p, 'm' min-p, 't' temperature 0 */
 } gn_candidate;
+/* What the filters make of an id: its probability after all of them, and who cut it. */
+typedef struct gn_fate {
+    float p;
+    char cut; /* as above */
+} gn_fate;
 /* The n likeliest ids of logits [V] and what the filters make of them. seen [n_seen]:
  * ids of the sequence, for the repeat penalty. Returns how many were filled. */
 int gn_sampling_explain(const gn_sampling *s, const float *logits, int vocab, const int32_t *seen,
@@ -174,7 +179,8 @@ typedef struct gn_token {
     int32_t id;
     gn_slice text; /* whole characters that became complete with it; of a stop string nothing */
     gn_logprob score;
-    const gn_top *top; /* [n_top], of the model's distribution before temperature and filters */
+    const gn_top *top;    /* [n_top], of the model's distribution before temperature and filters */
+    const gn_fate *after; /* [n_top], what became of those */
     int n_top;
 } gn_token;
 

@@ -113,43 +113,41 @@ static void soften(gn_sampler *s, int *n) {
         p[i] /= sum;
 }
 
-/* What top-p and min-p keep, in order: fills s->keep, returns how many. A count of
- * -1 stands for "all", when neither cuts anything. */
-static int filter(gn_sampler *s, int *n, float *kept) {
+/* What top-p and min-p keep, in order: fills s->keep and what is said of it. */
+static void filter(gn_sampler *s, int *n) {
     const float *p = s->logit, top_p = s->how.top_p, min_p = s->how.min_p;
     const bool by_p = top_p > 0.0f && top_p<1.0f, by_min = min_p> 0.0f;
-    int count = 0;
-    *kept = 1.0f;
-    if (!by_p && !by_min)
-        return -1;
+    s->n_keep = by_p || by_min ? 0 : -1;
+    s->kept = 1.0f;
+    s->least = by_min ? min_p * p[s->order[0]] : 0.0f;
+    if (s->n_keep < 0)
+        return;
     float sum = 0.0f;
-    const float least = min_p * p[s->order[0]];
     while (*n > 0) {
         const int32_t id = pop(p, s->order, n);
-        if (p[id] <= 0.0f || (by_min && count > 0 && p[id] < least))
+        if (p[id] <= 0.0f || (by_min && s->n_keep > 0 && p[id] < s->least))
             break;
-        s->keep[count++] = id;
+        s->keep[s->n_keep++] = id;
         sum += p[id];
         if (by_p && sum >= top_p)
             break;
     }
-    *kept = sum;
-    return count;
+    s->kept = sum;
 }
 
 int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i) {
     int n;
     adjust(s, logits);
     if (s->how.temp <= 0.0f)
-        return largest(s->logit, s->vocab);
+        return s->chosen = largest(s->logit, s->vocab);
 
     soften(s, &n);
     /* Popped ids gather at the end of `order`, out of the heap's way. */
     const float u = gn_uniform(s->how.seed, i);
-    float kept, sum = 0.0f;
+    float sum = 0.0f;
     int32_t last;
-    const int count = filter(s, &n, &kept);
-    if (count < 0) {
+    filter(s, &n);
+    if (s->n_keep < 0) {
         do {
             last = pop(s->logit, s->order, &n);
             sum += s->logit[last];
@@ -158,13 +156,25 @@ int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i) {
         int k = 0;
         do {
             last = s->keep[k];
-            sum += s->logit[last] / kept;
-        } while (sum <= u && ++k < count);
+            sum += s->logit[last] / s->kept;
+        } while (sum <= u && ++k < s->n_keep);
     }
-    return last;
+    return s->chosen = last;
 }
 
 /* ---- what the inspector shows ------------------------------------------- */
+
+gn_fate gn_sampler_tell(const gn_sampler *s, int32_t id) {
+    if (s->how.temp <= 0.0f)
+        return id == s->chosen ? (gn_fate){1.0f, 0} : (gn_fate){0.0f, 't'};
+    const float p = s->logit[id];
+    if (p <= 0.0f)
+        return (gn_fate){0.0f, 'k'};
+    /* What is kept stands in order, so the last of it tells. */
+    if (s->n_keep < 0 || (s->n_keep > 0 && !before(s->logit, s->keep[s->n_keep - 1], id)))
+        return (gn_fate){p / s->kept, 0};
+    return (gn_fate){0.0f, p < s->least ? 'm' : 'p'};
+}
 
 int gn_sampling_explain(const gn_sampling *how, const float *logits, int vocab, const int32_t *seen,
                         int64_t n_seen, gn_candidate *out, int want, gn_error *e) {
@@ -187,27 +197,16 @@ int gn_sampling_explain(const gn_sampling *how, const float *logits, int vocab, 
             .id = id, .logprob = (float)((double)logits[id] - (double)most - log(sum))};
     }
 
-    adjust(&s, logits);
-    if (how->temp <= 0.0f) {
-        const int32_t best = largest(s.logit, vocab);
-        for (int i = 0; i < filled; i++) {
-            out[i].after = out[i].id == best ? 1.0f : 0.0f;
-            out[i].cut = out[i].id == best ? 0 : 'k';
-        }
-        gn_sampler_release(&s);
-        return filled;
-    }
-    soften(&s, &n);
-    float kept;
-    const float least = how->min_p * s.logit[s.order[0]];
-    const int count = filter(&s, &n, &kept);
+    if (how->temp > 0.0f) {
+        adjust(&s, logits);
+        soften(&s, &n);
+        filter(&s, &n);
+    } else
+        gn_sampler_draw(&s, logits, 0);
     for (int i = 0; i < filled; i++) {
-        const float p = s.logit[out[i].id];
-        bool in = count < 0 && p > 0.0f;
-        for (int k = 0; k < count; k++)
-            in |= s.keep[k] == out[i].id;
-        out[i].after = in ? p / kept : 0.0f;
-        out[i].cut = (char)(in ? 0 : p <= 0.0f ? 'k' : how->min_p > 0.0f && p < least ? 'm' : 'p');
+        const gn_fate f = gn_sampler_tell(&s, out[i].id);
+        out[i].after = f.p;
+        out[i].cut = f.cut;
     }
     gn_sampler_release(&s);
     return filled;

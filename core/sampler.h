@@ -12,6 +12,11 @@ typedef struct gn_sampler {
     int32_t *order; /* [V] heap of ids */
     int32_t *keep;  /* [V] what the filters keep */
     uint8_t *seen;  /* [V] ids of the sequence; NULL without a repeat penalty */
+    /* of the last draw */
+    int n_keep;     /* of keep; -1: nothing was cut but by top-k */
+    float kept;     /* the sum of what was kept */
+    float least;    /* what min-p asks for */
+    int32_t chosen; /* drawn */
 } gn_sampler;
 
 bool gn_sampler_init(gn_sampler *s, const gn_sampling *how, int vocab, gn_error *e);
@@ -20,5 +25,7 @@ void gn_sampler_release(gn_sampler *s);
 void gn_sampler_see(gn_sampler *s, const int32_t *id, int64_t n);
 /* The token at place i (0: the first generated) after logits [V]. */
 int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i);
+/* What the last draw's filters made of an id. */
+gn_fate gn_sampler_tell(const gn_sampler *s, int32_t id);
 
 #endif

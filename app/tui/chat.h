@@ -6,6 +6,7 @@
 #include "app/tui/wrap.h"
 
 enum { GN_CHAT_QUEUE = 32, GN_FOLD_LINES = 20 };
+enum { GN_CHAT_TOKENS = 32 << 20 }; /* bytes for what replies were made of */
 /* In place of a byte of a turn's text: the row below it; its label, where that has a row. */
 #define GN_BYTE_FOOT  SIZE_MAX
 #define GN_BYTE_LABEL (SIZE_MAX - 1)
@@ -31,6 +32,7 @@ typedef struct gn_chat {
     gn_str name; /* of the checkpoint */
     int64_t context;
     gn_sampling sampling; /* the checkpoint's */
+    gn_vocabulary *vocabulary;
     gn_chat_options options;
 
     int64_t answer; /* id of the reply that is coming; -1: none */

@@ -2,6 +2,7 @@
 #include "app/tui/script.h"
 
 #include "app/line.h"
+#include "app/tui/script_tokens.h"
 #include "app/tui/view.h"
 
 #include <locale.h>
@@ -18,6 +19,9 @@ typedef struct fake {
     int n_reply, at_reply;
     gn_str saying; /* the rest of the reply that is being said */
     int64_t answer, tokens, used, read;
+    size_t said; /* bytes */
+    gn_sampling sampling;
+    int top;
     bool busy, stopped, fails;
     gn_event *event[64];
     int n_event;
@@ -42,6 +46,9 @@ static bool fake_ask(gn_worker *w, gn_ask *a) {
     f->busy = true;
     f->stopped = false;
     f->tokens = 0;
+    f->said = 0;
+    f->sampling = a->sampling;
+    f->top = a->top;
     f->read = 7;
     for (size_t i = 0; i < question.len; i++)
         f->read += question.data[i] == ' ';
@@ -127,6 +134,7 @@ static void say_word(fake *f) {
     gn_event *ev = tell(f, GN_EVENT_TEXT);
     if (ev) {
         gn_str_add(&ev->text, (gn_slice){rest.data, n});
+        gn_script_token((gn_slice){rest.data, n}, f->said += n, &f->sampling, f->top, &ev->made);
         ev->done = ++f->tokens;
         ev->seconds = TOKEN_TIME * (double)f->tokens;
     }
@@ -187,7 +195,8 @@ static void open_model(script *s, gn_slice name) {
     if (ev) {
         gn_str_add(&ev->text, name);
         ev->context = 131072;
-        ev->vocab = 1000;
+        ev->vocab = GN_SCRIPT_VOCAB;
+        ev->vocabulary = gn_script_vocabulary();
         ev->sampling.temp = 0.7f;
     }
     s->opened = true;

@@ -45,6 +45,7 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     a->sampling.n_bias = c->options.n_bias;
     a->stop = c->options.stop;
     a->n_stop = c->options.n_stop;
+    a->top = (int)gn_settings_integer(t->settings, "logprobs", 8);
     /* The next reply of the same conversation shall draw anew, and yet be repeatable. */
     const int64_t seed = gn_settings_integer(t->settings, "seed", -1);
     a->sampling.seed = (seed < 0 ? c->options.seed : (uint64_t)seed) + (uint64_t)answer->id;
@@ -316,7 +317,9 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
         turn->tokens = ev->answered.tokens;
         turn->prompt_s = ev->answered.prompt_s;
         turn->generate_s = ev->answered.generate_s;
+        turn->first_s = ev->answered.first_s;
     }
+    gn_transcript_forget(&c->turns, GN_CHAT_TOKENS, ev->answer);
     c->last = ev->answered;
     c->answer = -1;
     if (ev->answered.stop == GN_STOP_CONTEXT)
@@ -372,6 +375,8 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         gn_str_add(&c->name, gn_str_slice(&ev->text));
         c->context = ev->context;
         c->sampling = ev->sampling;
+        gn_vocabulary_free(c->vocabulary);
+        c->vocabulary = gn_vocabulary_copy(ev->vocabulary);
         if (ev->note.len)
             gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&ev->note));
         say_next(c, t);
@@ -380,6 +385,7 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         if (turn) {
             gn_str_add(&turn->text, gn_str_slice(&ev->text));
             turn->tokens = ev->done;
+            gn_tokens_append(&turn->made, &ev->made);
         }
         c->rate = ev->seconds > 0 ? (double)ev->done / ev->seconds : 0;
         break;
@@ -407,6 +413,7 @@ static void close_chat(void *self) {
         gn_str_release(&c->paste[i]);
     free(c->paste);
     gn_str_release(&c->name);
+    gn_vocabulary_free(c->vocabulary);
     gn_str_release(&c->pattern);
     free(c);
 }

@@ -137,14 +137,19 @@ TEST(explaining_names_the_filter_that_cut_a_candidate) {
     gn_error e = {0};
     logits(l, 8);
     const gn_sampling how = {.temp = 1.0f, .top_k = 10, .top_p = 0.7f, .min_p = 0.05f};
+    gn_sampler s; /* and the sampler tells the same of what it drew from */
+    CHECK(gn_sampler_init(&s, &how, V, &e) && gn_sampler_draw(&s, l, 3) >= 0);
     CHECK(gn_sampling_explain(&how, l, V, NULL, 0, c, V, &e) == V);
     double after = 0, all = 0;
     for (int i = 0; i < V; i++) {
         after += (double)c[i].after;
         all += exp((double)c[i].logprob);
         CHECK((c[i].cut == 0) == (c[i].after > 0));
+        CHECK(c[i].after == gn_sampler_tell(&s, c[i].id).p &&
+              c[i].cut == gn_sampler_tell(&s, c[i].id).cut);
         CHECK(i < 10 || c[i].cut == 'k');
         CHECK(i == 0 || c[i].logprob <= c[i - 1].logprob);
     }
     CHECK(fabs(after - 1) < 1e-5 && fabs(all - 1) < 1e-5);
+    gn_sampler_release(&s);
 }

@@ -4,6 +4,7 @@
 #include "tests/check.h"
 #include "tests/unit/temporary.h"
 
+#include <math.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -69,6 +70,7 @@ static gn_engine *open_engine(const char *content) {
 
 typedef struct heard {
     gn_str text;
+    gn_tokens made;
     int64_t stop_at;   /* tokens; 0: never */
     int64_t cancel_at; /* tokens read; -1: never */
 } heard;
@@ -79,11 +81,24 @@ static bool reading(void *user, int64_t done, int64_t all) {
     return h->cancel_at < 0 || done < h->cancel_at;
 }
 
-static bool said(void *user, gn_slice text, int64_t tokens, double seconds) {
+static bool said(void *user, const gn_spoken *s) {
     heard *h = user;
-    (void)seconds;
-    gn_str_add(&h->text, text);
-    return h->stop_at == 0 || tokens < h->stop_at;
+    gn_str_add(&h->text, s->text);
+    CHECK(gn_tokens_add(&h->made, &s->token));
+    return h->stop_at == 0 || s->tokens < h->stop_at;
+}
+
+static bool same_scores(void *user, int i, const gn_score_answer *a) {
+    const gn_tokens *made = user;
+    (void)i;
+    for (int k = 0; k < made->count; k++) {
+        CHECK(fabsf(a->token[k].logprob - made->score[k].logprob) < 1e-5f);
+        CHECK(fabsf(a->token[k].entropy - made->score[k].entropy) < 1e-5f);
+        CHECK(a->token[k].rank == made->score[k].rank);
+        for (int j = 0; j < made->k; j++)
+            CHECK(a->top[k * made->k + j].id == made->top[k * made->k + j].id);
+    }
+    return true;
 }
 
 static gn_error e;
@@ -104,7 +119,9 @@ static bool answer(gn_reading *r, gn_transcript *t, heard *h, gn_answered *out) 
     a->answer = turn->id;
     a->budget = budget;
     a->limit = 12;
+    a->top = 4;
     gn_str_cut(&h->text, 0);
+    gn_tokens_release(&h->made);
     e = (gn_error){0};
     const bool ok = gn_reading_answer(r, a, &hooks, out, &e);
     if (ok)
@@ -133,6 +150,7 @@ static void check_anew(gn_engine *g, gn_transcript *t, int64_t id) {
     CHECK_TEXT(gn_str_text(&h.text), gn_str_text(&t->turn[id]->text));
     t->head = head;
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_reading_free(fresh);
 }
 
@@ -155,6 +173,7 @@ TEST(each_turn_reads_only_what_is_new) {
         check_anew(g, &t, t.head);
     }
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_transcript_release(&t);
     gn_reading_free(r);
     gn_engine_close(g);
@@ -180,6 +199,7 @@ TEST(another_answer_reads_nothing_and_undo_little) {
     CHECK(answer(r, &t, &h, &out) && out.reused > 0 && out.read < 60);
     check_anew(g, &t, t.head);
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_transcript_release(&t);
     gn_reading_free(r);
     gn_engine_close(g);
@@ -205,6 +225,7 @@ TEST(without_room_for_states_it_reads_again_and_says_the_same) {
         t.head = under;
     }
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_transcript_release(&t);
     gn_reading_free(r);
     gn_engine_close(g);
@@ -229,6 +250,47 @@ TEST(a_stopped_answer_is_carried_on_and_a_cancelled_question_leaves_nothing) {
     CHECK(answer(r, &t, &h, &out) && out.reused == used);
     check_anew(g, &t, t.head);
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+/* Against the scores of the same ids, read as one text. */
+TEST(a_reply_tells_what_it_was_made_of) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    gn_ids prompt = {0};
+    gn_str spelt = {0};
+    ask(&t, question[0]);
+    CHECK(answer(r, &t, &h, &out) && h.made.count == 12 && h.made.k == 4);
+    CHECK(gn_encode(gn_engine_tokenizer(g),
+                    GN_S("<|start|>user<|role|>the sea<|end|>\n<|start|>assistant<|role|>"), 0,
+                    &prompt, &e));
+    const gn_score_request ask_score = {prompt.id, (int64_t)prompt.count, h.made.id, 12, 4};
+    const gn_score_hooks hooks = {.answer = same_scores, .user = &h.made};
+    CHECK(gn_score(g, &ask_score, 1, false, &hooks, NULL, &e));
+    gn_vocabulary *v = gn_vocabulary_of(g, &e);
+    CHECK(v && v->count == 97 && gn_vocabulary_mark(v, END) && !gn_vocabulary_mark(v, 5));
+    for (int i = 0; i < h.made.count; i++) {
+        const gn_token_row row = gn_tokens_at(&h.made, i);
+        gn_str_add(&spelt, gn_vocabulary_bytes(v, row.id));
+        CHECK(row.end == spelt.len && gn_tokens_find(&h.made, row.end - 1) == i);
+        CHECK(row.top[0].id == row.id && row.after[0].p == 1.0f && row.after[0].cut == 0);
+        CHECK(row.after[1].p == 0.0f && row.after[1].cut == 't'); /* greedy: one is left */
+        h.made.end[i] = 0;
+    }
+    CHECK_TEXT(gn_str_text(&spelt), gn_str_text(&h.text));
+    gn_tokens_place(&h.made, v, gn_str_slice(&h.text));
+    CHECK(h.made.end[11] == h.text.len && h.made.end[0] < h.made.end[1]);
+    gn_vocabulary_free(v);
+    gn_ids_release(&prompt);
+    gn_str_release(&spelt);
+    gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_transcript_release(&t);
     gn_reading_free(r);
     gn_engine_close(g);
@@ -258,6 +320,7 @@ TEST(a_template_that_rewrites_is_followed_not_trusted) {
     CHECK_TEXT(gn_str_text(&was), gn_str_text(&h.text));
     gn_str_release(&was);
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_transcript_release(&t);
     gn_reading_free(r);
     gn_reading_free(fresh);
@@ -279,6 +342,7 @@ TEST(an_edited_answer_is_read_again) {
     CHECK(answer(r, &t, &h, &out) && out.reused == 0);
     check_anew(g, &t, t.head);
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_transcript_release(&t);
     gn_reading_free(r);
     gn_engine_close(g);
@@ -299,6 +363,7 @@ TEST(where_no_mark_parts_old_from_new_all_is_encoded_together) {
         check_anew(g, &t, t.head);
     }
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_transcript_release(&t);
     gn_reading_free(r);
     gn_engine_close(g);
@@ -324,6 +389,7 @@ TEST(what_does_not_fit_is_refused_before_it_is_read) {
     CHECK(answer(r, &t, &h, &out) && out.reused == used);
     gn_str_release(&text);
     gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
     gn_transcript_release(&t);
     gn_reading_free(r);
     gn_engine_close(g);

@@ -147,6 +147,30 @@ TEST(states_are_kept_at_doubling_distance) {
     gn_transcript_release(&t);
 }
 
+static void make_of(gn_transcript *t, int64_t id, int n) {
+    const gn_top top[2] = {{1, -0.5f}, {2, -1.5f}};
+    for (int i = 0; i < n; i++) {
+        const gn_token_row row = {
+            .id = 1, .end = (size_t)i + 1, .score = {-0.5f, 0, 1}, .top = top, .n_top = 2};
+        CHECK(gn_tokens_add(&t->turn[id]->made, &row));
+    }
+}
+
+TEST(what_old_replies_were_made_of_is_dropped_first) {
+    gn_transcript t = {.head = -1};
+    const int64_t a = add(&t, -1, GN_ROLE_MODEL), b = add(&t, a, GN_ROLE_MODEL),
+                  c = add(&t, b, GN_ROLE_MODEL);
+    make_of(&t, a, 100);
+    make_of(&t, b, 100);
+    make_of(&t, c, 100);
+    const size_t one = gn_tokens_bytes(&t.turn[c]->made);
+    gn_transcript_forget(&t, 2 * one, c);
+    CHECK(t.turn[a]->made.count == 0 && t.turn[b]->made.count == 100);
+    gn_transcript_forget(&t, 0, c);
+    CHECK(t.turn[b]->made.count == 0 && t.turn[c]->made.count == 100);
+    gn_transcript_release(&t);
+}
+
 TEST(a_new_system_prompt_copies_the_branch_in_view) {
     gn_transcript t = {.head = -1};
     gn_ids path = {0};
