@@ -11,6 +11,7 @@ void gn_transcript_release(gn_transcript *t) {
     for (size_t i = 0; i < t->count; i++) {
         gn_str_release(&t->turn[i]->text);
         gn_tokens_release(&t->turn[i]->made);
+        gn_ids_release(&t->turn[i]->ids);
         free(t->turn[i]);
     }
     free(t->turn);
@@ -55,6 +56,17 @@ bool gn_transcript_path(const gn_transcript *t, int64_t id, gn_ids *out) {
         out->id[k] = swap;
     }
     return true;
+}
+
+bool gn_transcript_ids(const gn_transcript *t, int64_t id, gn_ids *out) {
+    gn_ids path = {0};
+    bool ok = gn_transcript_path(t, id, &path);
+    for (size_t i = 0; ok && i < path.count; i++) {
+        const gn_ids *ids = &t->turn[path.id[i]]->ids;
+        ok = gn_ids_append(out, ids->id, ids->count);
+    }
+    gn_ids_release(&path);
+    return ok;
 }
 
 int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of) {
@@ -136,6 +148,32 @@ bool gn_transcript_reroot(gn_transcript *t, gn_slice system) {
     }
     gn_ids_release(&path);
     return last != NULL;
+}
+
+gn_going gn_transcript_cost(const gn_transcript *t, int64_t id) {
+    gn_going out = {GN_HELD_NOT, 0};
+    for (const gn_turn *turn; (turn = gn_transcript_turn(t, id)); id = turn->parent) {
+        if (turn->held != GN_HELD_NOT) {
+            out.from = turn->held;
+            return out;
+        }
+        if (turn->ids.count == 0 && (turn->role != GN_ROLE_SYSTEM || turn->text.len > 0))
+            out.tokens = -1;
+        else if (out.tokens >= 0)
+            out.tokens += (int64_t)turn->ids.count;
+    }
+    return out;
+}
+
+void gn_going_text(gn_going g, gn_str *out) {
+    static const char *const where[] = {"", "state on disk", "state in memory"};
+    gn_str_puts(out, where[g.from]);
+    if (g.from != GN_HELD_NOT && g.tokens != 0)
+        gn_str_puts(out, ", ");
+    if (g.tokens < 0)
+        gn_str_puts(out, "to be read again");
+    else if (g.tokens > 0 || g.from == GN_HELD_NOT)
+        gn_str_fmt(out, "%lld token%s to read", (long long)g.tokens, g.tokens == 1 ? "" : "s");
 }
 
 bool gn_transcript_keep(const gn_transcript *t, gn_ids *out) {

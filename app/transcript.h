@@ -12,6 +12,9 @@
 typedef enum gn_role { GN_ROLE_SYSTEM, GN_ROLE_USER, GN_ROLE_MODEL } gn_role;
 const char *gn_role_name(gn_role r); /* "system", "user", "assistant": as templates say it */
 
+/* Where the model's state at a turn's end is, nearest first. */
+typedef enum gn_held { GN_HELD_NOT, GN_HELD_DISK, GN_HELD_MEMORY } gn_held;
+
 typedef struct gn_turn {
     int64_t id, parent; /* parent -1: a root */
     gn_role role;
@@ -21,6 +24,13 @@ typedef struct gn_turn {
     int64_t reused, read, tokens;         /* prompt tokens found and read; tokens of the reply */
     double prompt_s, generate_s, first_s; /* first_s: from the question to the first token */
     gn_tokens made; /* of a reply: what it was made of; empty: not kept, or not known */
+    gn_ids ids;     /* as the model read it; empty: not known yet */
+    uint8_t hash[GN_SHA256_BYTES]; /* of its row in chats.db (history.h) */
+    bool stored;                   /* it has that row */
+    bool edited;                   /* of a reply: a person wrote it */
+    gn_held held;
+    bool pinned; /* its state is kept whatever the budget */
+    int rating;  /* -1, 0, 1 */
 } gn_turn;
 
 typedef struct gn_transcript {
@@ -36,6 +46,8 @@ gn_turn *gn_transcript_turn(const gn_transcript *t, int64_t id); /* NULL for -1 
 gn_turn *gn_transcript_add(gn_transcript *t, int64_t parent, gn_role role, gn_slice text);
 /* Ids from the root to `id`, appended to out. */
 bool gn_transcript_path(const gn_transcript *t, int64_t id, gn_ids *out);
+/* All token ids from the root to `id`, appended. */
+bool gn_transcript_ids(const gn_transcript *t, int64_t id, gn_ids *out);
 /* Of how many children of its parent this is which (from 0). */
 int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of);
 /* The sibling `by` to the right (or left), and then down its newest children; -1: none. */
@@ -47,6 +59,17 @@ bool gn_transcript_undo(gn_transcript *t);
 bool gn_transcript_redo(gn_transcript *t);
 /* The branch in view below a new root with this system prompt. False when out of memory. */
 bool gn_transcript_reroot(gn_transcript *t, gn_slice system);
+
+/* What it takes to go on from the end of a turn: from where the nearest state is (GN_HELD_NOT:
+ * there is none, all is read), and how many tokens are to be read after it. tokens is -1 when
+ * that is not known. */
+typedef struct gn_going {
+    gn_held from;
+    int64_t tokens;
+} gn_going;
+gn_going gn_transcript_cost(const gn_transcript *t, int64_t id);
+/* "state in memory", "state on disk, 12 tokens to read", "212 tokens to read": appended. */
+void gn_going_text(gn_going g, gn_str *out);
 
 /* Turns whose states are worth keeping, the most useful first: the head, the start
  * of the last answer, then ends of answers 1, 2, 4, 8, ... back. Appended to out. */
