@@ -18,7 +18,12 @@ struct gn_reading {
     size_t count, room;
 };
 
-gn_ask *gn_ask_new(void) { return calloc(1, sizeof(gn_ask)); }
+gn_ask *gn_ask_new(void) {
+    gn_ask *a = calloc(1, sizeof *a);
+    if (a)
+        a->like = -1;
+    return a;
+}
 
 bool gn_ask_say(gn_ask *a, int64_t id, gn_role role, gn_slice text) {
     gn_said *said = realloc(a->said, (a->n_said + 1) * sizeof *said);
@@ -37,6 +42,8 @@ void gn_ask_free(gn_ask *a) {
         gn_str_release(&a->said[i].text);
     free(a->said);
     gn_ids_release(&a->keep);
+    gn_ids_release(&a->begin);
+    gn_str_release(&a->prefix);
     free(a);
 }
 
@@ -124,25 +131,61 @@ static bool begins(const gn_reading *r, const passage *p, gn_slice text) {
     return false; /* what it follows was replaced */
 }
 
+/* Bytes of p's text from its last special token on; 0: there is none. *n: tokens there. */
+static size_t tail_of(const gn_reading *r, const passage *p, size_t *n) {
+    const gn_tokenizer *t = gn_engine_tokenizer(r->engine);
+    size_t bytes = 0;
+    for (size_t i = p->ids.count; p->kind == GN_READ && i-- > 0;) {
+        bytes += gn_token_bytes(t, p->ids.id[i]).len;
+        *n = p->ids.count - i;
+        if (gn_token_is_added(t, p->ids.id[i]))
+            return bytes <= p->text.len ? bytes : 0;
+    }
+    return 0;
+}
+
+/* Ids of what follows p, if they can be told apart from p's own. */
+static bool seam_holds(gn_reading *r, const passage *p, gn_slice text, gn_ids *rest, bool *holds,
+                       gn_error *e) {
+    gn_tokenizer *t = gn_engine_tokenizer(r->engine);
+    size_t n = 0;
+    rest->count = 0;
+    if (!gn_encode(t, gn_slice_from(text, p->end), 0, rest, e))
+        return false;
+    *holds = rest->count == 0 || gn_token_is_added(t, rest->id[0]);
+    const size_t tail = *holds ? 0 : tail_of(r, p, &n);
+    if (tail == 0)
+        return true;
+    rest->count = 0;
+    if (!gn_encode(t, gn_slice_from(text, p->end - tail), 0, rest, e))
+        return false;
+    const int32_t *own = p->ids.id + p->ids.count - n;
+    *holds = rest->count > n && memcmp(rest->id, own, n * sizeof *own) == 0;
+    if (*holds) {
+        rest->count -= n;
+        memmove(rest->id, rest->id + n, rest->count * sizeof *rest->id);
+    }
+    return true;
+}
+
 /* The last passage of the conversation from which one can go on; *rest: ids after it. */
 static bool find_seam(gn_reading *r, const gn_ask *a, gn_slice text, passage **seam, gn_ids *rest,
                       gn_error *e) {
-    gn_tokenizer *t = gn_engine_tokenizer(r->engine);
     for (size_t i = a->n_said; i-- > 0;) {
         passage *p = find(r, a->said[i].id);
+        bool holds;
         if (!p || !begins(r, p, text))
             continue;
-        rest->count = 0;
-        if (!gn_encode(t, gn_slice_from(text, p->end), 0, rest, e))
+        if (!seam_holds(r, p, text, rest, &holds, e))
             return false;
-        if (rest->count == 0 || gn_token_is_added(t, rest->id[0])) {
+        if (holds) {
             *seam = p;
             return true;
         }
     }
     *seam = NULL;
     rest->count = 0;
-    return gn_encode(t, text, 0, rest, e);
+    return gn_encode(gn_engine_tokenizer(r->engine), text, 0, rest, e);
 }
 
 /* ---- feeding ------------------------------------------------------------ */
@@ -179,6 +222,14 @@ static bool feed(gn_session *s, const gn_ids *ids, gn_step_kind kind, feeding *f
     return true;
 }
 
+/* And one to be generated. */
+static bool fits(const gn_reading *r, int64_t tokens, gn_error *e) {
+    return tokens < gn_engine_context(r->engine) ||
+           gn_fail(e, GN_INVALID,
+                   "the conversation would have %lld tokens, which do not fit the context of %lld",
+                   (long long)tokens, (long long)gn_engine_context(r->engine));
+}
+
 /* A session that has read everything up to the end of `seam` (NULL: nothing). */
 static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error *e) {
     passage *chain[4096];
@@ -195,12 +246,8 @@ static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error
     for (int i = 0; i < n; i++)
         f->all += (int64_t)chain[i]->ids.count;
     const int64_t known = stop ? gn_session_count(stop->state) : 0;
-    if (known + f->all >= gn_engine_context(r->engine)) {
-        gn_fail(e, GN_INVALID,
-                "the conversation would have %lld tokens, which do not fit the context of %lld",
-                (long long)(known + f->all), (long long)gn_engine_context(r->engine));
+    if (!fits(r, known + f->all, e))
         return NULL;
-    }
     gn_session *s = stop ? gn_session_fork(stop->state, e) : gn_session_new(r->engine, e);
     for (int i = n; s && i-- > 0;)
         if (!feed(s, &chain[i]->ids, chain[i]->kind, f, e)) {
@@ -254,15 +301,32 @@ static bool is_wanted(const gn_ask *a, int64_t id) {
 
 typedef struct speaking {
     const gn_reading_hooks *hooks;
+    const gn_tokenizer *tokenizer;
     int64_t tokens;
-    double start, first; /* seconds */
-    size_t before;       /* bytes of the answer that were there */
+    double start, first;   /* seconds */
+    size_t before;         /* bytes of the answer that the job does not know of */
+    gn_text_stream stream; /* what the beginning says; holds a character it left incomplete */
+    gn_str whole;          /* that character, and what came with it */
 } speaking;
+
+/* A character that the beginning left incomplete is put together here, not by the job. */
+static gn_slice completed(speaking *s, const gn_job *j, const gn_token *t) {
+    if (s->stream.n == 0)
+        return t->text;
+    gn_str_cut(&s->whole, 0);
+    if (j->stopped == GN_STOP_EOS)
+        gn_text_stream_end(&s->stream, &s->whole);
+    else
+        gn_text_stream_add(&s->stream, gn_token_bytes(s->tokenizer, t->id), &s->whole);
+    s->before += s->whole.len - t->text.len;
+    return gn_str_slice(&s->whole);
+}
 
 static bool on_token(void *user, gn_job *j, const gn_token *t) {
     speaking *s = user;
+    const gn_slice text = completed(s, j, t);
     const gn_spoken now = {
-        .text = t->text,
+        .text = text,
         .tokens = ++s->tokens,
         .seconds = gn_seconds() - s->start,
         .token = {t->id, s->before + j->text.len, t->score, t->top, t->after, t->n_top}};
@@ -271,12 +335,53 @@ static bool on_token(void *user, gn_job *j, const gn_token *t) {
     return s->hooks->spoken(s->hooks->user, &now);
 }
 
-/* Generate from s, and keep what was said as the answer's passage. Takes s. */
-static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
-                  const gn_reading_hooks *h, gn_answered *out, gn_error *e) {
+/* Tell a token of the prefix, as if it had been drawn after what s has read. */
+static bool tell_given(const gn_reading *r, const gn_ask *a, const gn_session *s, int32_t id,
+                       speaking *told, gn_error *e) {
+    const int V = gn_engine_vocab(r->engine), k = a->top < V ? a->top : V;
+    gn_top *top = malloc((size_t)k * sizeof *top + 1);
+    gn_fate *after = malloc((size_t)k * sizeof *after + 1);
+    gn_spoken now = {.token = {.id = id, .top = top, .after = after, .n_top = k}};
+    bool ok = top && after
+                  ? gn_sampling_score(&a->sampling, gn_session_logits(s), V, gn_session_ids(s),
+                                      gn_session_count(s), id, &now.token.score, top, after, k, e)
+                  : gn_fail(e, GN_NO_MEMORY, "conversation: out of memory");
+    if (ok) {
+        gn_str_cut(&told->whole, 0);
+        gn_text_stream_add(&told->stream, gn_token_bytes(told->tokenizer, id), &told->whole);
+        now.text = gn_str_slice(&told->whole);
+        now.token.end = told->before += now.text.len;
+        ok = told->hooks->spoken(told->hooks->user, &now) ||
+             gn_fail(e, GN_CANCELLED, "stopped while reading");
+    }
+    free(top);
+    free(after);
+    return ok;
+}
+
+/* Read what the answer begins with, but for the first `known` of a->begin. */
+static bool begin(gn_reading *r, const gn_ask *a, gn_session *s, size_t known, const gn_ids *prefix,
+                  feeding *f, speaking *told, gn_error *e) {
+    const gn_ids rest = {.id = a->begin.id + known, .count = a->begin.count - known};
+    for (size_t i = 0; i < a->begin.count; i++)
+        gn_text_stream_add(&told->stream, gn_token_bytes(told->tokenizer, a->begin.id[i]),
+                           &told->whole);
+    told->before = told->whole.len;
+    if (!feed(s, &rest, GN_WRITE, f, e))
+        return false;
+    for (size_t i = 0; i < prefix->count; i++) {
+        const gn_ids one = {.id = prefix->id + i, .count = 1};
+        if (!tell_given(r, a, s, prefix->id[i], told, e) || !feed(s, &one, GN_WRITE, f, e))
+            return false;
+    }
+    return gn_str_ok(&told->whole, e);
+}
+
+/* Generate from s, and keep what was said from `from` on as the answer's passage. Takes s. */
+static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, int64_t from, size_t end,
+                  speaking *told, gn_answered *out, gn_error *e) {
     const int64_t before = gn_session_count(s);
-    speaking told = {.hooks = h, .start = gn_seconds()};
-    const gn_generate_hooks hooks = {.token = on_token, .user = &told};
+    const gn_generate_hooks hooks = {.token = on_token, .user = told};
     gn_job job = {.session = s,
                   .limit = a->limit > 0 ? a->limit : -1,
                   .sampling = a->sampling,
@@ -284,6 +389,7 @@ static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
                   .n_stop = a->n_stop,
                   .top = a->top < gn_engine_vocab(r->engine) ? a->top : gn_engine_vocab(r->engine)};
     gn_job *jobs[] = {&job};
+    told->start = gn_seconds();
     bool ok = gn_generate(r->engine, jobs, 1, &hooks, e);
     if (ok && job.error.code != GN_OK) {
         *e = job.error;
@@ -291,8 +397,8 @@ static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
     }
     out->stop = job.stopped;
     out->tokens = (int64_t)job.ids.count;
-    out->generate_s = gn_seconds() - told.start;
-    out->first_s = told.tokens ? out->prompt_s + told.first - told.start : 0;
+    out->generate_s = gn_seconds() - told->start;
+    out->first_s = told->tokens ? out->prompt_s + told->first - told->start : 0;
 
     /* What was sampled and shown, but for the end mark, is in the session. */
     passage p = {.id = a->answer, .from = a->said[a->n_said - 1].id, .kind = GN_WRITE, .state = s};
@@ -303,8 +409,8 @@ static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
     const bool room = gn_session_count(s) + (int64_t)said - fed <= gn_engine_context(r->engine);
     if (ok && fed < (int64_t)said && room)
         ok = gn_session_feed(s, job.ids.id + fed, (int64_t)said - fed, GN_WRITE, NULL, NULL, e);
-    if (ok && (!gn_ids_append(&p.ids, gn_session_ids(s) + before,
-                              (size_t)(gn_session_count(s) - before))))
+    if (ok &&
+        (!gn_ids_append(&p.ids, gn_session_ids(s) + from, (size_t)(gn_session_count(s) - from))))
         ok = gn_fail(e, GN_NO_MEMORY, "conversation: out of memory");
     /* What these ids say, which after a stop string or half a character is not what
      * was shown: then the next question finds no passage to go on from, and reads. */
@@ -321,47 +427,83 @@ static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, size_t end,
     return keep_passage(r, p, e);
 }
 
+/* The passage of the answer that this one begins as, if the model's state is kept there. */
+static const passage *alike(const gn_reading *r, const gn_ask *a, const passage *seam) {
+    const passage *p = find(r, a->like);
+    const bool same = p && p->state && seam && seam->id == a->said[a->n_said - 1].id &&
+                      p->from == seam->id && p->ids.count <= a->begin.count &&
+                      memcmp(p->ids.id, a->begin.id, p->ids.count * sizeof *p->ids.id) == 0;
+    return same ? p : NULL;
+}
+
+/* The question's own passage, unless it is read already (another answer to it), and the
+ * state s at its end, if it is wanted. Takes what p holds. */
+static bool keep_question(gn_reading *r, const gn_ask *a, const passage *seam, passage p,
+                          gn_slice text, const gn_session *s, gn_error *e) {
+    bool ok = true;
+    if (!(seam && seam->id == p.id)) {
+        p.from = seam ? seam->id : -1;
+        p.end = text.len;
+        gn_str_add(&p.text, gn_slice_from(text, seam ? seam->end : 0));
+        if (!gn_str_ok(&p.text, e)) {
+            release(&p);
+            return false;
+        }
+        ok = keep_passage(r, p, e);
+    } else
+        release(&p);
+    passage *mine = ok ? find(r, a->said[a->n_said - 1].id) : NULL;
+    if (mine && !mine->state && is_wanted(a, mine->id))
+        ok = (mine->state = gn_session_fork(s, e)) != NULL;
+    return ok;
+}
+
 bool gn_reading_answer(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                        gn_error *e) {
     const double start = gn_seconds();
-    const int64_t question = a->said[a->n_said - 1].id;
     feeding f = {.hooks = h, .chunk = 256};
-    passage *seam = NULL, p = {.id = question, .from = -1};
+    speaking told = {.hooks = h, .tokenizer = gn_engine_tokenizer(r->engine)};
+    passage *seam = NULL, p = {.id = a->said[a->n_said - 1].id, .from = -1};
     gn_str text = {0};
+    gn_ids prefix = {0};
     gn_session *s = NULL;
+    size_t known = 0; /* tokens of the beginning that s has read */
+    int64_t from = 0; /* where in s the answer begins */
     *out = (gn_answered){0};
-    bool ok = render(r, a, &text, e) && find_seam(r, a, gn_str_slice(&text), &seam, &p.ids, e);
-    if (ok) {
-        f.all = (int64_t)p.ids.count;
+    bool ok = render(r, a, &text, e) && find_seam(r, a, gn_str_slice(&text), &seam, &p.ids, e) &&
+              gn_encode(gn_engine_tokenizer(r->engine), gn_str_slice(&a->prefix), 0, &prefix, e);
+    out->begun = (int64_t)(a->begin.count + prefix.count);
+    const passage *as = ok ? alike(r, a, seam) : NULL;
+    if (as) {
+        known = as->ids.count;
+        f.all = out->begun - (int64_t)known;
+        s = gn_session_fork(as->state, e);
+        from = s ? gn_session_count(s) - (int64_t)known : 0;
+        ok = s && fits(r, gn_session_count(s) + f.all, e);
+        release(&p);
+    } else if (ok) {
+        f.all = (int64_t)p.ids.count + out->begun;
         s = session_at(r, seam, &f, e);
         ok = s && feed(s, &p.ids, GN_READ, &f, e);
-    }
+        if (ok)
+            from = gn_session_count(s);
+        if (ok)
+            ok = keep_question(r, a, seam, p, gn_str_slice(&text), s, e);
+        else
+            release(&p);
+    } else
+        release(&p);
+    ok = ok && begin(r, a, s, known, &prefix, &f, &told, e);
     if (ok) {
         out->read = f.done;
         out->reused = gn_session_count(s) - f.done;
         out->prompt_s = gn_seconds() - start;
-        p.end = text.len;
-    }
-    /* The question's own passage, unless it is read already (another answer to it). */
-    if (ok && !(seam && seam->id == question)) {
-        const gn_slice rest = gn_slice_from(gn_str_slice(&text), seam ? seam->end : 0);
-        p.from = seam ? seam->id : -1;
-        gn_str_add(&p.text, rest);
-        ok = gn_str_ok(&p.text, e);
-        if (ok) {
-            ok = keep_passage(r, p, e);
-            p = (passage){0};
-        }
-    }
-    release(&p);
-    passage *mine = ok ? find(r, question) : NULL;
-    if (mine && !mine->state && is_wanted(a, question))
-        ok = (mine->state = gn_session_fork(s, e)) != NULL;
-    if (ok)
-        ok = speak(r, a, s, text.len, h, out, e);
-    else
+        ok = speak(r, a, s, from, text.len, &told, out, e);
+    } else
         gn_session_free(s);
     trim(r, a, out);
+    gn_str_release(&told.whole);
     gn_str_release(&text);
+    gn_ids_release(&prefix);
     return ok;
 }

@@ -5,6 +5,8 @@
  * is rendered with the whole conversation before it; the longest chain of passages
  * whose text begins that rendering is what need not be read again. The rest is
  * encoded alone, so it must begin with a special token: no merge crosses the seam.
+ * (Or after one: then from the last such token of the passage on both are encoded together,
+ * and the seam holds if the passage's tokens come out as they were.)
  * Where only tokens were kept they are read again, as what they were (given or
  * sampled), which changes no bit.
  */
@@ -31,6 +33,10 @@ typedef struct gn_ask {
     const gn_slice *stop; /* [n_stop] texts that end it; must outlive the engine's thread */
     int n_stop;
     int top; /* alternatives told with each token */
+    /* What the answer begins with instead of being generated: ids, then a text. */
+    gn_ids begin;
+    gn_str prefix;
+    int64_t like; /* a turn whose answer may begin so: its state is used if it does; -1: none */
 } gn_ask;
 gn_ask *gn_ask_new(void); /* NULL when out of memory */
 bool gn_ask_say(gn_ask *a, int64_t id, gn_role role, gn_slice text);
@@ -38,8 +44,9 @@ void gn_ask_free(gn_ask *a);
 
 typedef struct gn_answered {
     gn_stop stop;
-    int64_t reused, read, tokens;         /* prompt tokens found, prompt tokens read, sampled */
-    int64_t used;                         /* tokens in the sequence now */
+    int64_t reused, read, tokens; /* prompt tokens found, prompt tokens read, sampled */
+    int64_t begun;                /* tokens the answer was begun with; among reused and read */
+    int64_t used;                 /* tokens in the sequence now */
     double prompt_s, first_s, generate_s; /* first_s: from the question to the first token */
     int states;                           /* kept */
     size_t state_bytes, kept_bytes;

@@ -159,6 +159,12 @@ typedef struct gn_fate {
 int gn_sampling_explain(const gn_sampling *s, const float *logits, int vocab, const int32_t *seen,
                         int64_t n_seen, gn_candidate *out, int n, gn_error *e);
 
+/* What is said of `id` in a place with these logits [V], and of the k likeliest ids there: as a
+ * gn_token that was drawn would tell it. top and after are [k], k at most V. */
+bool gn_sampling_score(const gn_sampling *s, const float *logits, int vocab, const int32_t *seen,
+                       int64_t n_seen, int32_t id, gn_logprob *score, gn_top *top, gn_fate *after,
+                       int k, gn_error *e);
+
 /* ---- generating --------------------------------------------------------- */
 
 typedef enum gn_stop {

@@ -211,3 +211,29 @@ int gn_sampling_explain(const gn_sampling *how, const float *logits, int vocab, 
     gn_sampler_release(&s);
     return filled;
 }
+
+bool gn_sampling_score(const gn_sampling *how, const float *logits, int vocab, const int32_t *seen,
+                       int64_t n_seen, int32_t id, gn_logprob *score, gn_top *top, gn_fate *after,
+                       int k, gn_error *e) {
+    gn_candidate *c = malloc((size_t)k * sizeof *c + 1);
+    const double most = (double)logits[largest(logits, vocab)];
+    double sum = 0.0, weighted = 0.0;
+    int32_t rank = 0;
+    if (!c)
+        return gn_fail(e, GN_NO_MEMORY, "sampler: out of memory");
+    for (int32_t i = 0; i < vocab; i++) {
+        const double x = (double)logits[i] - most, p = exp(x);
+        sum += p;
+        weighted += p > 0.0 ? p * x : 0.0;
+        rank += i != id && before(logits, i, id);
+    }
+    *score = (gn_logprob){(float)((double)logits[id] - most - log(sum)), rank,
+                          (float)(log(sum) - weighted / sum)};
+    const bool ok = k == 0 || gn_sampling_explain(how, logits, vocab, seen, n_seen, c, k, e) == k;
+    for (int i = 0; ok && i < k; i++) {
+        top[i] = (gn_top){c[i].id, c[i].logprob};
+        after[i] = (gn_fate){c[i].after, c[i].cut};
+    }
+    free(c);
+    return ok;
+}

@@ -315,6 +315,7 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
         turn->reused = ev->answered.reused;
         turn->read = ev->answered.read;
         turn->tokens = ev->answered.tokens;
+        turn->begun = ev->answered.begun;
         turn->prompt_s = ev->answered.prompt_s;
         turn->generate_s = ev->answered.generate_s;
         turn->first_s = ev->answered.first_s;

@@ -104,6 +104,14 @@ static bool same_scores(void *user, int i, const gn_score_answer *a) {
 static gn_error e;
 static size_t budget = (size_t)1 << 30;
 
+/* What the next answer begins with: ids (of the answer `like`, perhaps), then a text. */
+static struct {
+    const int32_t *id;
+    size_t n;
+    const char *prefix;
+    int64_t like;
+} beginning = {.like = -1};
+
 /* Answer the question at t's head; the answer becomes head, unless it fails. */
 static bool answer(gn_reading *r, gn_transcript *t, heard *h, gn_answered *out) {
     const gn_reading_hooks hooks = {reading, said, h};
@@ -120,6 +128,9 @@ static bool answer(gn_reading *r, gn_transcript *t, heard *h, gn_answered *out) 
     a->budget = budget;
     a->limit = 12;
     a->top = 4;
+    a->like = beginning.like;
+    CHECK(gn_ids_append(&a->begin, beginning.id, beginning.n));
+    gn_str_puts(&a->prefix, beginning.prefix ? beginning.prefix : "");
     gn_str_cut(&h->text, 0);
     gn_tokens_release(&h->made);
     e = (gn_error){0};
@@ -296,6 +307,120 @@ TEST(a_reply_tells_what_it_was_made_of) {
     gn_engine_close(g);
 }
 
+/* What is begun with another token goes on as whoever says so greedily goes on. */
+TEST(an_answer_begun_with_other_tokens_goes_on_from_them) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    ask(&t, question[0]);
+    const int64_t asked = t.head;
+    CHECK(answer(r, &t, &h, &out));
+    const int64_t read = out.read, like = t.head;
+    gn_ids ids = {0}, prompt = {0};
+    CHECK(gn_ids_append(&ids, h.made.id, 5) && gn_ids_add(&ids, h.made.top[5 * 4 + 1].id));
+    gn_tokens_release(&h.made);
+
+    t.head = asked;
+    beginning.id = ids.id, beginning.n = ids.count, beginning.like = like;
+    CHECK(answer(r, &t, &h, &out) && out.reused == read && out.read == 6 && out.begun == 6);
+    CHECK(h.made.count == 12);
+
+    CHECK(gn_encode(gn_engine_tokenizer(g),
+                    GN_S("<|start|>user<|role|>the sea<|end|>\n<|start|>assistant<|role|>"), 0,
+                    &prompt, &e));
+    gn_session *s = gn_session_new(g, &e);
+    CHECK(gn_session_feed(s, prompt.id, (int64_t)prompt.count, GN_READ, NULL, NULL, &e));
+    CHECK(gn_session_feed(s, ids.id, 6, GN_WRITE, NULL, NULL, &e));
+    gn_job job = {.session = s, .limit = 12}, *jobs[] = {&job};
+    CHECK(gn_generate(g, jobs, 1, NULL, &e) && job.ids.count == 12);
+    CHECK(memcmp(job.ids.id, h.made.id, 12 * sizeof *job.ids.id) == 0);
+    gn_job_release(&job);
+    gn_session_free(s);
+    gn_ids_release(&ids);
+    gn_ids_release(&prompt);
+    beginning.id = NULL, beginning.n = 0, beginning.like = -1;
+    gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+TEST(a_stopped_answer_goes_on_and_nothing_is_read) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    gn_str whole = {0}, both = {0};
+    ask(&t, question[0]);
+    const int64_t asked = t.head;
+    CHECK(answer(r, &t, &h, &out));
+    gn_str_add(&whole, gn_str_slice(&h.text));
+    t.head = asked;
+    h.stop_at = 5;
+    CHECK(answer(r, &t, &h, &out) && out.stop == GN_STOP_INTERRUPTED);
+    const int64_t used = out.used;
+    gn_ids ids = {0};
+    CHECK(gn_ids_append(&ids, h.made.id, 5));
+    gn_str_add(&both, gn_str_slice(&h.text));
+    h.stop_at = 7;
+    beginning.id = ids.id, beginning.n = ids.count, beginning.like = t.head;
+    t.head = asked;
+    CHECK(answer(r, &t, &h, &out) && out.reused == used && out.read == 0 && out.tokens == 7);
+    gn_str_add(&both, gn_str_slice(&h.text));
+    CHECK_TEXT(gn_str_text(&both), gn_str_text(&whole));
+    CHECK(h.made.end[6] == both.len);
+    /* Nothing of it is kept any more: the beginning is read, and the same is said. */
+    gn_reading *fresh = gn_reading_new(g, &e);
+    t.head = asked;
+    gn_str_cut(&both, both.len - h.text.len);
+    CHECK(answer(fresh, &t, &h, &out) && out.reused == 0 && out.used == used + 7);
+    gn_str_add(&both, gn_str_slice(&h.text));
+    CHECK_TEXT(gn_str_text(&both), gn_str_text(&whole));
+    gn_reading_free(fresh);
+    beginning.id = NULL, beginning.n = 0, beginning.like = -1;
+    gn_ids_release(&ids);
+    gn_str_release(&whole);
+    gn_str_release(&both);
+    gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+/* Given tokens are told with the scores they have. */
+TEST(a_given_prefix_is_scored_as_it_is_read) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    gn_ids prompt = {0};
+    ask(&t, question[0]);
+    beginning.prefix = "the hills";
+    CHECK(answer(r, &t, &h, &out) && out.begun > 3 && h.made.count == 12 + out.begun);
+    beginning.prefix = NULL;
+    CHECK(strncmp(gn_str_text(&h.text), "the hills", 9) == 0);
+    CHECK(h.made.end[out.begun - 1] == 9 && h.made.end[h.made.count - 1] == h.text.len);
+    CHECK(gn_encode(gn_engine_tokenizer(g),
+                    GN_S("<|start|>user<|role|>the sea<|end|>\n<|start|>assistant<|role|>"), 0,
+                    &prompt, &e));
+    const gn_score_request ask_score = {prompt.id, (int64_t)prompt.count, h.made.id, h.made.count,
+                                        4};
+    const gn_score_hooks hooks = {.answer = same_scores, .user = &h.made};
+    CHECK(gn_score(g, &ask_score, 1, false, &hooks, NULL, &e));
+    gn_ids_release(&prompt);
+    gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
 /* A template that changes what was said: nothing read is the beginning of what is to be
  * read, from the first change on. */
 TEST(a_template_that_rewrites_is_followed_not_trusted) {
@@ -304,16 +429,18 @@ TEST(a_template_that_rewrites_is_followed_not_trusted) {
     gn_transcript t = {.head = -1};
     heard h = {.cancel_at = -1};
     gn_answered out;
+    int64_t first = 0;
     for (int i = 0; i < 3; i++) {
         ask(&t, question[i]);
         CHECK(answer(r, &t, &h, &out));
+        first = first ? first : out.read;
         gn_str_puts(&t.turn[t.head]->text, " eee "); /* as if edited */
     }
     gn_reading *fresh = gn_reading_new(g, &e);
     gn_str was = {0};
     ask(&t, "and now");
     const int64_t q = t.head;
-    CHECK(answer(r, &t, &h, &out) && out.reused == 0);
+    CHECK(answer(r, &t, &h, &out) && out.reused > first); /* up to the third question */
     gn_str_add(&was, gn_str_slice(&h.text));
     t.head = q;
     CHECK(answer(fresh, &t, &h, &out));
@@ -336,10 +463,11 @@ TEST(an_edited_answer_is_read_again) {
     gn_answered out;
     ask(&t, question[0]);
     CHECK(answer(r, &t, &h, &out));
+    const int64_t first = out.read;
     gn_str *text = &t.turn[t.head]->text;
     text->data[0] = text->data[0] == 'q' ? 'z' : 'q';
     ask(&t, question[1]);
-    CHECK(answer(r, &t, &h, &out) && out.reused == 0);
+    CHECK(answer(r, &t, &h, &out) && out.reused == first); /* the question is not */
     check_anew(g, &t, t.head);
     gn_str_release(&h.text);
     gn_tokens_release(&h.made);
@@ -349,7 +477,7 @@ TEST(an_edited_answer_is_read_again) {
 }
 
 /* Without a mark after a message a merge could cross the seam: "t" and "he". */
-TEST(where_no_mark_parts_old_from_new_all_is_encoded_together) {
+TEST(where_no_mark_parts_old_from_new_they_are_encoded_together) {
     gn_engine *g = open_engine(
         "{% for m in messages %}<|start|>{{ m.role }}<|role|>{{ m.content }}he{% endfor %}"
         "{% if add_generation_prompt %}<|start|>assistant<|role|>{% endif %}");
@@ -357,9 +485,11 @@ TEST(where_no_mark_parts_old_from_new_all_is_encoded_together) {
     gn_transcript t = {.head = -1};
     heard h = {.cancel_at = -1};
     gn_answered out;
+    int64_t questions = 0;
     for (int i = 0; i < 3; i++) {
         ask(&t, question[i]);
-        CHECK(answer(r, &t, &h, &out) && out.reused == 0);
+        CHECK(answer(r, &t, &h, &out) && out.reused == questions);
+        questions += out.read; /* only marks part what was read from what was said */
         check_anew(g, &t, t.head);
     }
     gn_str_release(&h.text);
