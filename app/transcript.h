@@ -23,7 +23,6 @@ typedef struct gn_turn {
     gn_stop stop;
     int64_t reused, read, tokens;         /* tokens found and read; generated */
     int64_t begun;                        /* tokens the reply was begun with, not generated */
-    bool edited;                          /* of a reply: a person wrote it */
     double prompt_s, generate_s, first_s; /* first_s: from the question to the first token */
     gn_tokens made; /* of a reply: what it was made of; empty: not kept, or not known */
     gn_ids ids;     /* as the model read it; empty: not known yet */
