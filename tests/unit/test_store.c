@@ -43,7 +43,7 @@ TEST(a_new_database_has_the_schema_and_opens_again) {
             printf("  %s\n", e.message);
             return;
         }
-        CHECK(number(s, "PRAGMA user_version") == 1);
+        CHECK(number(s, "PRAGMA user_version") == 2);
         CHECK(number(s, "SELECT count(*) FROM sqlite_master WHERE name = 'message_tree'") == 1);
         CHECK(number(s, "SELECT count(*) FROM sample") == 0);
         gn_store_close(s);
