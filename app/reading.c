@@ -95,11 +95,31 @@ static bool keep_passage(gn_reading *r, passage p, gn_error *e) {
     return true;
 }
 
+/* What stands in front and is no message: the template's variables. */
+static bool lead(gn_arena *arena, gn_value *vars, gn_role role, gn_slice json, gn_error *e) {
+    gn_value *v = gn_json_parse(arena, json, e);
+    if (!v)
+        return false;
+    if (role == GN_ROLE_TOOLS)
+        return gn_value_set(arena, vars, GN_S("tools"), v);
+    gn_value *list = gn_value_get(vars, GN_S("documents"));
+    if (!gn_value_is(list, GN_LIST)) {
+        list = gn_value_list(arena);
+        if (!gn_value_set(arena, vars, GN_S("documents"), list))
+            return false;
+    }
+    return gn_value_add(arena, list, v);
+}
+
 static bool render(gn_reading *r, const gn_ask *a, gn_str *out, gn_error *e) {
     gn_arena arena = {0};
     gn_value *vars = gn_value_map(&arena), *messages = gn_value_list(&arena);
     bool ok = gn_value_set(&arena, vars, GN_S("messages"), messages);
     for (size_t i = 0; ok && i < a->n_said; i++) {
+        if (a->said[i].role == GN_ROLE_TOOLS || a->said[i].role == GN_ROLE_DOCUMENT) {
+            ok = lead(&arena, vars, a->said[i].role, gn_str_slice(&a->said[i].text), e);
+            continue;
+        }
         if (a->said[i].role == GN_ROLE_SYSTEM && a->said[i].text.len == 0)
             continue; /* the template's own */
         gn_value *m = gn_value_map(&arena);
@@ -109,7 +129,7 @@ static bool render(gn_reading *r, const gn_ask *a, gn_str *out, gn_error *e) {
                           gn_value_borrow(&arena, gn_str_slice(&a->said[i].text))) &&
              gn_value_add(&arena, messages, m);
     }
-    if (!ok)
+    if (!ok && e->code == GN_OK)
         gn_fail(e, GN_NO_MEMORY, "conversation: out of memory");
     ok = ok && gn_chat_render(r->engine, vars, true, out, e) && gn_str_ok(out, e);
     gn_arena_release(&arena);

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 const char *gn_role_name(gn_role r) {
-    return r == GN_ROLE_SYSTEM ? "system" : r == GN_ROLE_USER ? "user" : "assistant";
+    static const char *const name[] = {"system", "user", "assistant", "tool", "tools", "document"};
+    return name[r];
 }
 
 void gn_transcript_release(gn_transcript *t) {
@@ -117,7 +118,7 @@ int gn_transcript_branches(const gn_transcript *t) {
 
 bool gn_transcript_undo(gn_transcript *t) {
     const gn_turn *turn = gn_transcript_turn(t, t->head);
-    while (turn && turn->role != GN_ROLE_USER)
+    while (turn && !gn_role_asks(turn->role))
         turn = gn_transcript_turn(t, turn->parent);
     if (!turn || !gn_ids_add(&t->undone, (int32_t)t->head))
         return false;
@@ -183,7 +184,7 @@ bool gn_transcript_keep(const gn_transcript *t, gn_ids *out) {
     for (size_t i = path.count; ok && i-- > 0;) {
         const gn_turn *turn = t->turn[path.id[i]];
         const bool head = i + 1 == path.count;
-        bool keep = head || (i + 2 == path.count && turn->role == GN_ROLE_USER);
+        bool keep = head || (i + 2 == path.count && gn_role_asks(turn->role));
         if (turn->role == GN_ROLE_MODEL && !head && ++back == next) {
             keep = true;
             next *= 2;

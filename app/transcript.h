@@ -9,8 +9,23 @@
 
 #include "app/tokens.h"
 
-typedef enum gn_role { GN_ROLE_SYSTEM, GN_ROLE_USER, GN_ROLE_MODEL } gn_role;
-const char *gn_role_name(gn_role r); /* "system", "user", "assistant": as templates say it */
+typedef enum gn_role {
+    GN_ROLE_SYSTEM,
+    GN_ROLE_USER,
+    GN_ROLE_MODEL,
+    GN_ROLE_TOOL, /* what a tool answered, given by the user */
+    /* Directly below the root, and no messages to the template but its variables: */
+    GN_ROLE_TOOLS,    /* `tools`: a JSON list of definitions */
+    GN_ROLE_DOCUMENT, /* one of `documents`: a JSON object */
+} gn_role;
+/* "system", "user", "assistant", "tool": as templates say it; "tools", "document". */
+const char *gn_role_name(gn_role r);
+/* Is it something the model answers? */
+static inline bool gn_role_asks(gn_role r) { return r == GN_ROLE_USER || r == GN_ROLE_TOOL; }
+/* Does it stand in front of the conversation, without a number? */
+static inline bool gn_role_leads(gn_role r) {
+    return r == GN_ROLE_SYSTEM || r == GN_ROLE_TOOLS || r == GN_ROLE_DOCUMENT;
+}
 
 /* Where the model's state at a turn's end is, nearest first. */
 typedef enum gn_held { GN_HELD_NOT, GN_HELD_DISK, GN_HELD_MEMORY } gn_held;

@@ -21,6 +21,10 @@ typedef enum gn_style {
     GN_STYLE_ERROR,
     GN_STYLE_SELECTED,
     GN_STYLE_MATCH, /* found by a search */
+    /* of markdown */
+    GN_STYLE_STRONG, /* a heading */
+    GN_STYLE_EMPHASIS,
+    GN_STYLE_CODE,
     GN_STYLES
 } gn_style;
 

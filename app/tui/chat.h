@@ -2,8 +2,8 @@
 #ifndef GN_TUI_CHAT_H
 #define GN_TUI_CHAT_H
 
+#include "app/tui/flow.h"
 #include "app/tui/view.h"
-#include "app/tui/wrap.h"
 
 enum { GN_CHAT_QUEUE = 32, GN_FOLD_LINES = 20 };
 enum { GN_CHAT_TOKENS = 32 << 20 }; /* bytes for what replies were made of */
@@ -13,8 +13,10 @@ enum { GN_CHAT_TOKENS = 32 << 20 }; /* bytes for what replies were made of */
 
 /* Rows of one turn on the screen; by the turn's id. */
 typedef struct gn_message {
-    gn_wrap wrap;
-    int number; /* as shown, from 1; 0: the system prompt */
+    gn_flow flow;
+    int number;    /* as shown, from 1; 0: the system prompt */
+    int code;      /* of its first block of code, counted over the branch */
+    unsigned fold; /* GN_FOLD_... */
 } gn_message;
 
 typedef struct gn_chat {
@@ -28,6 +30,7 @@ typedef struct gn_chat {
     gn_str *paste; /* folded pastes, by number from 1 */
     int n_paste;
 
+    bool raw; /* markdown is shown as it was written, whatever the setting says */
     bool opened;
     gn_str name; /* of the checkpoint */
     int64_t context;
@@ -68,7 +71,7 @@ gn_shape gn_chat_lay_out(gn_chat *c, gn_tui *t);
 gn_slice gn_chat_prompt(const gn_tui *t); /* before the input */
 int gn_chat_input_width(const gn_tui *t);
 /* The branch in view to rows of that width; c->path tells which turns it has. */
-void gn_chat_wrap(gn_chat *c, const gn_shape *s);
+void gn_chat_wrap(gn_chat *c, const gn_tui *t, const gn_shape *s);
 gn_slice gn_chat_text(const gn_turn *turn); /* as it is shown */
 /* A turn's rows: its label (where that has a row of its own), text, foot. */
 int gn_chat_rows_of(const gn_message *m, const gn_turn *turn, const gn_shape *s);
@@ -95,6 +98,13 @@ void gn_chat_undo(gn_chat *c, gn_tui *t);
 void gn_chat_redo(gn_chat *c, gn_tui *t);
 void gn_chat_step(gn_chat *c, gn_tui *t, int by); /* to the answer beside */
 void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line);
+/* ---- chat_text.c -------------------------------------------------------- */
+
+/* Markdown as written, or as meant. */
+void gn_chat_raw(gn_chat *c, gn_tui *t);
+void gn_chat_fold(gn_chat *c, gn_tui *t);
+/* Block `number` of code, counted over the branch; 0: of the selected message, else the last. */
+void gn_chat_copy(gn_chat *c, gn_tui *t, int64_t number);
 /* "[paste 2: 214 lines, 12 KiB]" */
 void gn_chat_paste_mark(int number, gn_slice text, gn_str *out);
 

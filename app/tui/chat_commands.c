@@ -23,7 +23,7 @@ void gn_chat_regenerate(gn_chat *c, gn_tui *t, int64_t id) {
     if (is_busy(c, t))
         return;
     c->selected = -1;
-    if (turn && turn->role == GN_ROLE_USER)
+    if (turn && gn_role_asks(turn->role))
         gn_chat_ask(c, t, turn->id);
     else
         gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to answer again");
@@ -71,7 +71,7 @@ void gn_chat_step(gn_chat *c, gn_tui *t, int by) {
     if (is_busy(c, t))
         return;
     const gn_turn *turn = turn_of(c, id);
-    if (turn && turn->role == GN_ROLE_USER && c->selected < 0)
+    if (turn && gn_role_asks(turn->role) && c->selected < 0)
         turn = turn_of(c, turn->parent);
     const int64_t to = turn ? gn_transcript_step(&c->turns, turn->id, by) : -1;
     if (to < 0) {
@@ -165,6 +165,15 @@ static void stats(const gn_chat *c, gn_tui *t) {
     gn_str_release(&text);
 }
 
+static void copy(gn_chat *c, gn_tui *t, gn_slice argument) {
+    int64_t number = 0;
+    if (argument.len > 0 && (!gn_parse_integer(argument, &number) || number < 1))
+        gn_tui_note(t, GN_STYLE_ERROR, "want the number of a block, not '%.*s'",
+                    argument.len > 40 ? 40 : (int)argument.len, argument.data);
+    else
+        gn_chat_copy(c, t, number);
+}
+
 void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
     gn_error e = {0};
     gn_slice argument;
@@ -190,6 +199,9 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
         break;
     case GN_SLASH_SET:
         set(t, argument);
+        break;
+    case GN_SLASH_COPY:
+        copy(c, t, argument);
         break;
     case GN_SLASH_STATS:
         stats(c, t);

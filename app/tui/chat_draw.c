@@ -80,12 +80,13 @@ static void draw_title(const gn_chat *c, gn_tui *t) {
 }
 
 static void draw_label(const gn_chat *c, gn_canvas *v, int y, const gn_turn *turn, int number) {
-    static const char *const who[] = {"system", "you", "model"};
-    const gn_style style = turn->id == c->selected      ? GN_STYLE_SELECTED
-                           : turn->role == GN_ROLE_USER ? GN_STYLE_USER
-                                                        : GN_STYLE_MODEL;
-    if (turn->role == GN_ROLE_SYSTEM)
-        gn_canvas_fmt(v, y, 0, v->cols, style, " S %-7s", who[turn->role]);
+    static const char *const who[] = {"system", "you", "model", "tool", "tools", "doc"};
+    static const char lead[] = {'S', 0, 0, 0, 'T', 'D'};
+    const gn_style style = turn->id == c->selected    ? GN_STYLE_SELECTED
+                           : gn_role_asks(turn->role) ? GN_STYLE_USER
+                                                      : GN_STYLE_MODEL;
+    if (gn_role_leads(turn->role))
+        gn_canvas_fmt(v, y, 0, v->cols, style, " %c %-7s", lead[turn->role], who[turn->role]);
     else
         gn_canvas_fmt(v, y, 0, v->cols, style, "%2d %-7s", number, who[turn->role]);
 }
@@ -118,17 +119,23 @@ static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_t
 }
 
 /* Mark every place of a row where the pattern stands. */
-static void draw_matches(const gn_chat *c, gn_canvas *v, int y, int col, gn_slice text,
-                         gn_row row) {
-    const gn_slice pattern = gn_str_slice(&c->pattern);
-    for (size_t i = row.first; pattern.len && i < row.end;) {
-        const ptrdiff_t at = gn_slice_find((gn_slice){text.data + i, row.end - i}, pattern);
-        if (at < 0)
+static void draw_matches(const gn_chat *c, gn_canvas *v, int y, int col, const gn_turn *turn,
+                         size_t i) {
+    const gn_slice pattern = gn_str_slice(&c->pattern), text = gn_chat_text(turn);
+    const gn_flow *f = &c->message[turn->id].flow;
+    const gn_row row = gn_flow_row_at(f, i);
+    /* One that began in the row before may end here. */
+    size_t at = row.first > pattern.len ? row.first - pattern.len : 0;
+    while (pattern.len && at < row.end) {
+        const ptrdiff_t found = gn_slice_find(
+            (gn_slice){text.data + at,
+                       (row.end + pattern.len < text.len ? row.end + pattern.len : text.len) - at},
+            pattern);
+        if (found < 0)
             return;
-        const size_t from = i + (size_t)at;
-        const int left = col + gn_columns((gn_slice){text.data + row.first, from - row.first});
-        gn_canvas_paint(v, y, left, left + gn_columns(pattern), GN_STYLE_MATCH);
-        i = from + pattern.len;
+        at += (size_t)found;
+        gn_flow_paint(f, i, v, y, col, v->cols, text, at, at + pattern.len, GN_STYLE_MATCH);
+        at += pattern.len;
     }
 }
 
@@ -140,12 +147,12 @@ static void draw_row(const gn_chat *c, gn_canvas *v, const gn_shape *s, const gn
     if (row == 0)
         draw_label(c, v, y, turn, m->number);
     row -= label;
-    if (row >= (int)m->wrap.count)
+    if (row >= (int)gn_flow_count(&m->flow))
         draw_foot(c, v, y, col, turn);
     else if (row >= 0) {
-        gn_wrap_draw(v, y, col, v->cols, gn_chat_text(turn), m->wrap.row[row], NULL, 0,
-                     turn->role == GN_ROLE_SYSTEM ? GN_STYLE_DIM : GN_STYLE_PLAIN);
-        draw_matches(c, v, y, col, gn_chat_text(turn), m->wrap.row[row]);
+        gn_flow_draw(&m->flow, (size_t)row, v, y, col, v->cols, gn_chat_text(turn), m->code, NULL,
+                     0, gn_role_leads(turn->role) ? GN_STYLE_DIM : GN_STYLE_PLAIN);
+        draw_matches(c, v, y, col, turn, (size_t)row);
     }
 }
 
@@ -276,7 +283,7 @@ void gn_chat_draw(void *self, gn_tui *t) {
     gn_chat *c = self;
     gn_canvas *v = &t->canvas;
     const gn_shape s = gn_chat_lay_out(c, t);
-    gn_chat_wrap(c, &s);
+    gn_chat_wrap(c, t, &s);
     if (!s.small) {
         draw_title(c, t);
         gn_canvas_rule(v, 1, GN_STYLE_DIM);

@@ -25,11 +25,12 @@ static bool is_shown(const gn_turn *turn) {
 
 /* Label (where it has a row of its own), text, foot. */
 int gn_chat_rows_of(const gn_message *m, const gn_turn *turn, const gn_shape *s) {
-    return is_shown(turn) ? (s->gutter == 0) + (int)m->wrap.count + has_foot(turn) : 0;
+    return is_shown(turn) ? (s->gutter == 0) + (int)gn_flow_count(&m->flow) + has_foot(turn) : 0;
 }
 
-void gn_chat_wrap(gn_chat *c, const gn_shape *s) {
-    int number = 0;
+void gn_chat_wrap(gn_chat *c, const gn_tui *t, const gn_shape *s) {
+    int number = 0, code = 1;
+    const bool markdown = gn_settings_flag(t->settings, "markdown") && !c->raw;
     c->path.count = 0;
     if (!gn_transcript_path(&c->turns, c->turns.head, &c->path))
         c->path.count = 0;
@@ -42,13 +43,11 @@ void gn_chat_wrap(gn_chat *c, const gn_shape *s) {
     for (size_t i = 0; i < c->path.count; i++) {
         const gn_turn *turn = gn_transcript_turn(&c->turns, c->path.id[i]);
         gn_message *m = &c->message[turn->id];
-        m->number = turn->role == GN_ROLE_SYSTEM ? 0 : ++number;
-        if (m->wrap.count == 0 || m->wrap.width != s->width || !turn->complete)
-            gn_wrap_update(&m->wrap, gn_chat_text(turn), s->width);
-        else if (m->wrap.row[m->wrap.count - 1].end != gn_chat_text(turn).len) {
-            gn_wrap_reset(&m->wrap);
-            gn_wrap_update(&m->wrap, gn_chat_text(turn), s->width);
-        }
+        m->number = gn_role_leads(turn->role) ? 0 : ++number;
+        m->code = code;
+        gn_flow_update(&m->flow, gn_chat_text(turn), s->width,
+                       markdown && turn->role == GN_ROLE_MODEL, !turn->complete, m->fold);
+        code += m->flow.stable.blocks;
     }
 }
 
@@ -70,7 +69,7 @@ int gn_chat_row_at(const gn_chat *c, const gn_shape *s, int64_t id, size_t byte)
                 return row;
             if (byte == GN_BYTE_FOOT)
                 return row + gn_chat_rows_of(m, turn, s) - 1;
-            return row + (s->gutter == 0) + (int)gn_wrap_find(&m->wrap, byte);
+            return row + (s->gutter == 0) + (int)gn_flow_find(&m->flow, byte);
         }
         row += gn_chat_rows_of(m, turn, s);
     }
@@ -87,8 +86,8 @@ void gn_chat_at_row(gn_chat *c, const gn_shape *s, int row) {
             const int text = row - (s->gutter == 0);
             c->top_turn = turn->id;
             c->top_byte = text < 0 ? GN_BYTE_LABEL : GN_BYTE_FOOT;
-            if (text >= 0 && text < (int)m->wrap.count)
-                c->top_byte = m->wrap.row[text].first;
+            if (text >= 0 && text < (int)gn_flow_count(&m->flow))
+                c->top_byte = gn_flow_row_at(&m->flow, (size_t)text).first;
             return;
         }
         row -= rows;
@@ -152,7 +151,7 @@ gn_shape gn_chat_lay_out(gn_chat *c, gn_tui *t) {
 void gn_chat_scroll(void *self, gn_tui *t, int rows) {
     gn_chat *c = self;
     const gn_shape s = gn_chat_lay_out(c, t);
-    gn_chat_wrap(c, &s);
+    gn_chat_wrap(c, t, &s);
     const int all = gn_chat_total(c, &s);
     int top = c->follow ? all - c->height : gn_chat_row_at(c, &s, c->top_turn, c->top_byte);
     top = rows > all ? all : rows < -all ? 0 : top + rows;
@@ -162,7 +161,7 @@ void gn_chat_scroll(void *self, gn_tui *t, int rows) {
 
 void gn_chat_show(gn_chat *c, gn_tui *t, int64_t id, size_t byte) {
     const gn_shape s = gn_chat_lay_out(c, t);
-    gn_chat_wrap(c, &s);
+    gn_chat_wrap(c, t, &s);
     const int all = gn_chat_total(c, &s), row = gn_chat_row_at(c, &s, id, byte),
               top = c->follow ? all - c->height : gn_chat_row_at(c, &s, c->top_turn, c->top_byte);
     if (row >= top && row < top + c->height)

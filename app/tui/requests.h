@@ -35,6 +35,11 @@
     X(REDO, "redo", "", "U", "undo the undo")                                                      \
     X(SIBLING_LEFT, "sibling-left", "Alt+Left", "[", "the answer before, of several")              \
     X(SIBLING_RIGHT, "sibling-right", "Alt+Right", "]", "the answer after, of several")            \
+    X(COPY, "copy", "", "y",                                                                       \
+      "copy a block of code: the first of the selected message, else the last")                    \
+    X(RAW, "raw", "", "m", "markdown as it was written, or shown as it is meant")                  \
+    X(FOLD, "fold", "", "z",                                                                       \
+      "fold thoughts and long code of a message, else the message; or unfold")                     \
     X(HELP, "help", "F1", "F1 h ?", "this help")                                                   \
     X(REDRAW, "redraw", "Ctrl+L", "Ctrl+L", "draw the screen again")                               \
     X(SUSPEND, "suspend", "Ctrl+Z", "Ctrl+Z", "back to the shell; fg returns")                     \

@@ -1,6 +1,7 @@
 /* run.c - the loop on a terminal: one poll for keys, the engine and signals. */
 #include "app/tui/view.h"
 
+#include "app/tui/clipboard.h"
 #include "app/tui/screen.h"
 
 #include <errno.h>
@@ -127,6 +128,10 @@ static bool edit(gn_tui *t, gn_str *text, gn_error *e) {
     return ok;
 }
 
+static bool copy(gn_tui *t, gn_slice text, gn_str *how, gn_error *e) {
+    return gn_clipboard_put(text, !gn_settings_flag(t->settings, "readonly"), how, e);
+}
+
 /* ---- the loop ----------------------------------------------------------- */
 
 static void on_signals(gn_tui *t) {
@@ -211,6 +216,7 @@ bool gn_tui_run(gn_tui *t, gn_error *e) {
     t->suspend = suspend;
     t->redraw = redraw;
     t->edit = edit;
+    t->copy = copy;
     fit(t);
     while (!t->quit && turn(t, &in, &drawn))
         ;

@@ -102,6 +102,9 @@ static void choose_styles(gn_screen *s) {
         [GN_STYLE_ERROR] = {A_BOLD, COLOR_RED},
         [GN_STYLE_SELECTED] = {A_REVERSE, -1},
         [GN_STYLE_MATCH] = {A_REVERSE, COLOR_YELLOW},
+        [GN_STYLE_STRONG] = {A_BOLD | A_UNDERLINE, -1},
+        [GN_STYLE_EMPHASIS] = {A_UNDERLINE, -1},
+        [GN_STYLE_CODE] = {A_NORMAL, COLOR_CYAN},
     };
     if (s->color) {
         start_color();

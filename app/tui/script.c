@@ -152,7 +152,17 @@ typedef struct script {
     bool started, opened;
     int rows, cols;
     bool unicode;
+    gn_str clipboard;
 } script;
+
+static bool keep_copy(gn_tui *t, gn_slice text, gn_str *how, gn_error *e) {
+    script *s = t->user;
+    (void)e;
+    gn_str_cut(&s->clipboard, 0);
+    gn_str_add(&s->clipboard, text);
+    gn_str_puts(how, "the clipboard");
+    return true;
+}
 
 static void deliver(script *s) {
     gn_input_event ev;
@@ -186,6 +196,8 @@ static bool start(script *s, gn_error *e) {
     if (!gn_line_open(e) || !gn_tui_init(&s->tui, s->settings, &s->fake.worker, s->unicode, e) ||
         !gn_chat_view(&chat, &o, e) || !gn_tui_push(&s->tui, chat))
         return false;
+    s->tui.user = s;
+    s->tui.copy = keep_copy;
     gn_canvas_resize(&s->tui.canvas, s->rows, s->cols);
     return true;
 }
@@ -306,6 +318,11 @@ static bool save_screen(script *s, const char *name, gn_script_save save, void *
         gn_str_fmt(&text, "cursor %d %d\n", c->cursor_row, c->cursor_col);
     else
         gn_str_puts(&text, "cursor off\n");
+    if (s->clipboard.len) {
+        gn_str_puts(&text, "clipboard ");
+        gn_json_write_string(&text, gn_str_slice(&s->clipboard));
+        gn_str_putc(&text, '\n');
+    }
     const bool ok = gn_str_ok(&text, e) && save(user, name, gn_str_slice(&text), e);
     gn_str_release(&text);
     return ok;
@@ -410,6 +427,7 @@ bool gn_script_run(gn_slice steps, const char *file, gn_script_save save, void *
         gn_line_close();
     }
     gn_input_release(&s.input);
+    gn_str_release(&s.clipboard);
     gn_settings_free(s.settings);
     return ok;
 }

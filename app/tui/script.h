@@ -16,7 +16,8 @@
 
 #include "core/gneiss.h"
 
-/* text: rows without blanks at their ends, then "cursor ROW COL" or "cursor off". */
+/* text: rows without blanks at their ends, then "cursor ROW COL" or "cursor off", then what
+ * was copied, as JSON, if something was. */
 typedef bool (*gn_script_save)(void *user, const char *name, gn_slice text, gn_error *e);
 
 /* file names the script in errors: "FILE:LINE: ...". */

@@ -11,6 +11,7 @@
     X(NEW, "/new", "", "begin a new conversation")                                                 \
     X(SYSTEM, "/system", "[TEXT]", "show or change the system prompt (reads all again)")           \
     X(SET, "/set", "[NAME [VALUE]]", "show or change a setting, from the next reply on")           \
+    X(COPY, "/copy", "[N]", "copy block N of code (the last)")                                     \
     X(STATS, "/stats", "", "speed and reuse of each reply")                                        \
     X(HELP, "/help", "", "keys and commands")                                                      \
     X(QUIT, "/quit", "", "quit")

@@ -61,6 +61,8 @@ struct gn_tui {
     /* What only a terminal can do; NULL elsewhere. */
     void (*suspend)(gn_tui *t);
     void (*redraw)(gn_tui *t);
+    /* To the clipboard; how: what took it, for people. */
+    bool (*copy)(gn_tui *t, gn_slice text, gn_str *how, gn_error *e);
     bool (*edit)(gn_tui *t, gn_str *text, gn_error *e);
     void *user;
 };

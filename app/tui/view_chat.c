@@ -286,6 +286,15 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
     case GN_REQUEST_SIBLING_RIGHT:
         gn_chat_step(c, t, 1);
         return true;
+    case GN_REQUEST_RAW:
+        gn_chat_raw(c, t);
+        return true;
+    case GN_REQUEST_FOLD:
+        gn_chat_fold(c, t);
+        return true;
+    case GN_REQUEST_COPY:
+        gn_chat_copy(c, t, 0);
+        return true;
     case GN_REQUEST_WRITE:
         c->selected = -1;
         return false;
@@ -405,7 +414,7 @@ static void close_chat(void *self) {
     gn_chat *c = self;
     gn_transcript_release(&c->turns);
     for (size_t i = 0; i < c->n_message; i++)
-        gn_wrap_release(&c->message[i].wrap);
+        gn_flow_release(&c->message[i].flow);
     free(c->message);
     gn_ids_release(&c->path);
     for (int i = 0; i < c->n_queue; i++)
