@@ -12,8 +12,9 @@ typedef enum gn_bench_kind {
     GN_BENCH_FEWSHOT,  /* questions after one shared prefix, four one-token answers each */
     GN_BENCH_LOAD,     /* open the checkpoint again and read one token */
     GN_BENCH_SAVE,     /* a session of n_prompt tokens to a file */
-    GN_BENCH_RESTORE,  /* and from it */
-    GN_BENCH_FORK,     /* and in memory */
+    GN_BENCH_WRITE,   /* of that, what the session waits for: until the disk has it, it may go on */
+    GN_BENCH_RESTORE, /* and from it */
+    GN_BENCH_FORK,    /* and in memory */
 } gn_bench_kind;
 
 typedef struct gn_bench_test {
@@ -23,7 +24,7 @@ typedef struct gn_bench_test {
     double tokens; /* that the time is divided by; 0: it is the time that counts */
 } gn_bench_test;
 
-/* A list of tests, from words: "pp,tg,batch,score,fewshot,load,save,restore,fork" or "all",
+/* A list of tests, from words: "pp,tg,batch,score,fewshot,load,save,write,restore,fork" or "all",
  * and lists of numbers. Lists with several numbers make several tests. */
 typedef struct gn_bench_plan {
     const char *tests, *prompt, *generate, *depth, *batch;

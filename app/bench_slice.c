@@ -158,16 +158,32 @@ static bool load(gn_bench_model *m, double *seconds, gn_error *e) {
     return ok;
 }
 
-static bool save(gn_bench_model *m, double *seconds, gn_error *e) {
+static void name_file(gn_bench_model *m) {
     const char *folder = getenv("TMPDIR");
     if (!m->file[0])
         snprintf(m->file, sizeof m->file, "%.30s/gneiss-bench-%d-%zx",
                  folder && strlen(folder) <= 30 ? folder : "/tmp", (int)getpid(),
                  (size_t)m % 65536);
+}
+
+static bool save(gn_bench_model *m, double *seconds, gn_error *e) {
+    name_file(m);
     const double began = gn_seconds();
     const bool ok = gn_session_save(m->base, m->file, e);
     *seconds = gn_seconds() - began;
     return ok;
+}
+
+/* Saving as far as the session has to stand still for it. */
+static bool write_out(gn_bench_model *m, double *seconds, gn_error *e) {
+    char path[80];
+    name_file(m);
+    snprintf(path, sizeof path, "%s.w", m->file);
+    const double began = gn_seconds();
+    gn_saving *v = gn_session_save_begin(m->base, path, e);
+    *seconds = gn_seconds() - began;
+    gn_saving_abort(v);
+    return v != NULL;
 }
 
 static bool restore(gn_bench_model *m, double *seconds, gn_error *e) {
@@ -204,6 +220,8 @@ bool gn_bench_slice(gn_bench_model *m, const gn_bench_test *t, double *seconds, 
         return load(m, seconds, e);
     case GN_BENCH_SAVE:
         return stand_at(m, t->n_prompt, e) && save(m, seconds, e);
+    case GN_BENCH_WRITE:
+        return stand_at(m, t->n_prompt, e) && write_out(m, seconds, e);
     case GN_BENCH_RESTORE:
         return stand_at(m, t->n_prompt, e) && restore(m, seconds, e);
     case GN_BENCH_FORK:

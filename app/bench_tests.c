@@ -116,6 +116,7 @@ static bool add_word(adding *a, const gn_bench_plan *p, const char *word) {
          SHARED + QUESTION + 1},
         {"load", {.kind = GN_BENCH_LOAD}, 1},
         {"save", {.kind = GN_BENCH_SAVE, .n_prompt = SESSION}, SESSION},
+        {"write", {.kind = GN_BENCH_WRITE, .n_prompt = SESSION}, SESSION},
         {"restore", {.kind = GN_BENCH_RESTORE, .n_prompt = SESSION}, SESSION},
         {"fork", {.kind = GN_BENCH_FORK, .n_prompt = SESSION}, SESSION},
     };
@@ -130,7 +131,7 @@ static bool add_word(adding *a, const gn_bench_plan *p, const char *word) {
             return add(a, fixed[i].test, fixed[i].longest, word);
     return gn_fail(a->e, GN_INVALID,
                    "--tests: there is no '%.30s'; there are pp, tg, batch, score, fewshot, load, "
-                   "save, restore, fork and all",
+                   "save, write, restore, fork and all",
                    word);
 }
 
@@ -138,7 +139,7 @@ int gn_bench_tests(const gn_bench_plan *p, gn_bench_test *test, gn_error *e) {
     const bool all = strcmp(p->tests, "all") == 0;
     adding a = {.test = test, .context = p->context, .e = e};
     gn_slice rest =
-        gn_slice_of(all ? "pp,tg,batch,score,fewshot,load,save,restore,fork" : p->tests);
+        gn_slice_of(all ? "pp,tg,batch,score,fewshot,load,save,write,restore,fork" : p->tests);
     for (bool more = true; more;) {
         const ptrdiff_t comma = gn_slice_find(rest, GN_S(","));
         char word[32];

@@ -28,7 +28,7 @@ static const gn_option options[] = {
     {'b', "batch", "LIST", "sequences at once (1,4,16,32)", GN_TYPE_TEXT, 0, 0, NULL},
     {'t', "threads-list", "LIST", "threads, one after another (--threads)", GN_TYPE_TEXT, 0, 0,
      NULL},
-    {0, "tests", "LIST", "pp,tg,batch,score,fewshot,load,save,restore,fork or all (pp,tg)",
+    {0, "tests", "LIST", "pp,tg,batch,score,fewshot,load,save,write,restore,fork or all (pp,tg)",
      GN_TYPE_TEXT, 0, 0, NULL},
     {0, "rounds", "N", "rounds of A B B A (7)", GN_TYPE_INTEGER, 1, ROUNDS, NULL},
     {'o', "output", "FORM", "how it is printed (md)", GN_TYPE_CHOICE, 0, 0,
@@ -107,8 +107,8 @@ static bool run_other(const benching *b, const gn_bench_model *m, const gn_bench
                       int threads, double *seconds, gn_error *e) {
     char n[3][16], count[16], line[4096] = "";
     int pipe_of[2], status = 0;
-    static const char *const word[] = {"pp",   "tg",   "batch",   "score", "fewshot",
-                                       "load", "save", "restore", "fork"};
+    static const char *const word[] = {"pp",   "tg",   "batch", "score",   "fewshot",
+                                       "load", "save", "write", "restore", "fork"};
     snprintf(n[0], 16, "%d", t->kind == GN_BENCH_GENERATE ? t->n_gen : t->n_prompt);
     snprintf(n[1], 16, "%d", t->depth);
     snprintf(n[2], 16, "%d", t->batch);

@@ -118,6 +118,13 @@ bool gn_session_feed(gn_session *s, const int32_t *id, int64_t n, gn_step_kind k
 
 /* Session state files (store: 4.7). */
 bool gn_session_save(gn_session *s, const char *path, gn_error *e);
+/* The same in two halves. The first writes everything to a file beside path, and then the
+ * session may go on; the second waits for the disk and gives the file its name, from any thread.
+ * Either end frees it; on false from _end path is as it was. NULL, and e set, if begin failed. */
+typedef struct gn_saving gn_saving;
+gn_saving *gn_session_save_begin(gn_session *s, const char *path, gn_error *e);
+bool gn_saving_end(gn_saving *v, gn_error *e);
+void gn_saving_abort(gn_saving *v); /* NULL is fine */
 gn_session *gn_session_load(gn_engine *g, const char *path, gn_error *e);
 
 /* ---- sampling ----------------------------------------------------------- */

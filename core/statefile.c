@@ -104,43 +104,100 @@ static bool header(gn_session *s, const size_t bytes[SECTIONS], uint8_t head[PAG
     return true;
 }
 
-static bool write_sections(const char *path, uint8_t head[PAGE], const void *const data[SECTIONS],
-                           const size_t bytes[SECTIONS], gn_error *e) {
-    for (int i = 0; i < SECTIONS; i++)
-        put64(head + AT_SUMS + 8 * i, gn_xxh3(data[i], bytes[i]));
-    put64(head + AT_HEADER_SUM, gn_xxh3(head, AT_HEADER_SUM));
+/* A state file under way: sums are taken of what is still in the cache, on its way to the file. */
+typedef struct writing {
+    gn_writer *w;
+    gn_xxh3_sum *sum;
+    uint8_t *head;
+    int section; /* under way */
+} writing;
 
-    gn_writer *w = gn_writer_open(path, e);
-    bool ok = w && gn_writer_add(w, head, PAGE, e);
-    for (int i = 0; ok && i < SECTIONS; i++)
-        ok = gn_writer_add(w, data[i], bytes[i], e) && gn_writer_pad(w, PAGE, e);
-    if (ok)
-        return gn_writer_commit(w, e);
-    gn_writer_abort(w);
-    return false;
+static bool add(writing *v, const void *data, size_t n, gn_error *e) {
+    gn_xxh3_add(v->sum, data, n);
+    return gn_writer_add(v->w, data, n, e);
+}
+
+static bool end_section(writing *v, gn_error *e) {
+    put64(v->head + AT_SUMS + 8 * v->section++, gn_xxh3_end(v->sum));
+    return gn_writer_pad(v->w, PAGE, e);
+}
+
+/* gn_state_walk's blocks are sections 1 and 2. */
+static bool add_block(void *user, int block, const void *data, size_t n, gn_error *e) {
+    writing *v = user;
+    return (v->section > block || end_section(v, e)) && add(v, data, n, e);
+}
+
+static bool add_sections(writing *v, const gn_session *s, size_t logits, gn_error *e) {
+    if (!gn_writer_add(v->w, v->head, PAGE, e) ||
+        !add(v, s->ids.id, s->ids.count * sizeof(int32_t), e) || !end_section(v, e) ||
+        !gn_state_walk(s->state, add_block, v, e))
+        return false;
+    while (v->section < SECTIONS - 1) /* a model may have nothing of a kind */
+        if (!end_section(v, e))
+            return false;
+    if (!add(v, s->logits, logits, e) || !end_section(v, e))
+        return false;
+    put64(v->head + AT_HEADER_SUM, gn_xxh3(v->head, AT_HEADER_SUM));
+    return gn_writer_patch(v->w, 0, v->head, PAGE, e);
+}
+
+struct gn_saving {
+    gn_writer *w;
+    char *path;
+};
+
+static void saving_free(gn_saving *v) {
+    if (!v)
+        return;
+    free(v->path);
+    free(v);
+}
+
+static bool save_failed(const char *path, gn_error *e) {
+    gn_context(e, "save state '%s'", path);
+    return gn_where(e, "%s", path);
+}
+
+gn_saving *gn_session_save_begin(gn_session *s, const char *path, gn_error *e) {
+    const size_t logits = s->has_logits ? (size_t)s->engine->config.vocab * sizeof(float) : 0;
+    const size_t bytes[SECTIONS] = {s->ids.count * sizeof(int32_t),
+                                    gn_state_recurrent_bytes(s->state), gn_state_kv_bytes(s->state),
+                                    logits};
+    uint8_t head[PAGE];
+    gn_saving *v = calloc(1, sizeof *v);
+    writing now = {.sum = gn_xxh3_new(), .head = head};
+    if (v)
+        v->path = gn_strdup_slice(gn_slice_of(path));
+    bool ok = (v && v->path && now.sum) || gn_fail(e, GN_NO_MEMORY, "out of memory");
+    ok = ok && header(s, bytes, head, e) && (now.w = gn_writer_open(path, e)) != NULL &&
+         add_sections(&now, s, logits, e);
+    gn_xxh3_free(now.sum);
+    if (ok) {
+        v->w = now.w;
+        return v;
+    }
+    gn_writer_abort(now.w);
+    saving_free(v);
+    save_failed(path, e);
+    return NULL;
+}
+
+bool gn_saving_end(gn_saving *v, gn_error *e) {
+    const bool ok = gn_writer_commit(v->w, e) || save_failed(v->path, e);
+    saving_free(v);
+    return ok;
+}
+
+void gn_saving_abort(gn_saving *v) {
+    if (v)
+        gn_writer_abort(v->w);
+    saving_free(v);
 }
 
 bool gn_session_save(gn_session *s, const char *path, gn_error *e) {
-    const size_t bytes[SECTIONS] = {s->ids.count * sizeof(int32_t),
-                                    gn_state_recurrent_bytes(s->state), gn_state_kv_bytes(s->state),
-                                    s->has_logits ? (size_t)s->engine->config.vocab * sizeof(float)
-                                                  : 0};
-    uint8_t head[PAGE];
-    void *recurrent = malloc(bytes[1] + 1), *kv = malloc(bytes[2] + 1);
-    bool ok = recurrent && kv;
-    if (!ok)
-        gn_fail(e, GN_NO_MEMORY, "out of memory");
-    const void *const data[SECTIONS] = {s->ids.id ? (const void *)s->ids.id : "", recurrent, kv,
-                                        s->logits};
-    ok = ok && gn_state_export(s->state, recurrent, kv, e) && header(s, bytes, head, e) &&
-         write_sections(path, head, data, bytes, e);
-    free(recurrent);
-    free(kv);
-    if (!ok) {
-        gn_context(e, "save state '%s'", path);
-        gn_where(e, "%s", path);
-    }
-    return ok;
+    gn_saving *v = gn_session_save_begin(s, path, e);
+    return v && gn_saving_end(v, e);
 }
 
 static bool check_header(const gn_file *f, gn_error *e) {

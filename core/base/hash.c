@@ -52,6 +52,41 @@ void gn_hex(const uint8_t *bytes, size_t n, char *out) {
 
 uint64_t gn_xxh3(const void *data, size_t len) { return XXH3_64bits(data, len); }
 
+struct gn_xxh3_sum {
+    XXH3_state_t *state;
+};
+
+gn_xxh3_sum *gn_xxh3_new(void) {
+    gn_xxh3_sum *h = malloc(sizeof *h);
+    XXH3_state_t *state = XXH3_createState();
+    if (!h || !state) {
+        free(h);
+        XXH3_freeState(state);
+        return NULL;
+    }
+    h->state = state;
+    XXH3_64bits_reset(state);
+    return h;
+}
+
+void gn_xxh3_add(gn_xxh3_sum *h, const void *data, size_t len) {
+    if (len)
+        XXH3_64bits_update(h->state, data, len);
+}
+
+uint64_t gn_xxh3_end(gn_xxh3_sum *h) {
+    const uint64_t sum = XXH3_64bits_digest(h->state);
+    XXH3_64bits_reset(h->state);
+    return sum;
+}
+
+void gn_xxh3_free(gn_xxh3_sum *h) {
+    if (!h)
+        return;
+    XXH3_freeState(h->state);
+    free(h);
+}
+
 void gn_base64(gn_str *out, const void *data, size_t len) {
     static const char letter[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const uint8_t *b = data;

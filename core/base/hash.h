@@ -18,6 +18,12 @@ void gn_sha256_of(const void *data, size_t len, uint8_t digest[GN_SHA256_BYTES])
 void gn_hex(const uint8_t *bytes, size_t n, char *out);
 
 uint64_t gn_xxh3(const void *data, size_t len);
+/* The same over pieces. */
+typedef struct gn_xxh3_sum gn_xxh3_sum;
+gn_xxh3_sum *gn_xxh3_new(void); /* NULL when out of memory */
+void gn_xxh3_add(gn_xxh3_sum *h, const void *data, size_t len);
+uint64_t gn_xxh3_end(gn_xxh3_sum *h); /* and begins anew */
+void gn_xxh3_free(gn_xxh3_sum *h);    /* NULL is fine */
 
 /* Standard base64 with padding. */
 void gn_base64(gn_str *out, const void *data, size_t len);

@@ -225,7 +225,7 @@ gn_device *gn_cpu_open(const gn_cpu_options *o, gn_error *e) {
         gn_fail(e, GN_NO_MEMORY, "open the processor: out of memory");
         return NULL;
     }
-    *c = (gn_cpu){.base = {.op = &ops, .name = "cpu"},
+    *c = (gn_cpu){.base = {.op = &ops, .name = "cpu", .host = true},
                   .threads = threads < MAX_THREADS ? threads : MAX_THREADS,
                   .exact = o->exact,
                   .mapped = o->mapped};

@@ -20,6 +20,8 @@ gn_layout gn_layout_of(const gn_config *c, const gn_device *device) {
     return out;
 }
 
+enum { PIECE = 1 << 18 }; /* bytes of a walk's step: it stays in the second cache */
+
 static size_t recurrent_bytes(const gn_layout *at) { return at->recurrent * sizeof(float); }
 
 /* Of one token in all caches. */
@@ -125,6 +127,42 @@ bool gn_state_export(const gn_state *s, void *recurrent, void *kv, gn_error *e) 
                      bytes, e))
             return gn_context(e, "read state");
     return true;
+}
+
+/* What walks, and where a piece of a device's memory lies on the host. */
+typedef struct walk {
+    const gn_state *s;
+    bool (*take)(void *user, int block, const void *data, size_t n, gn_error *e);
+    void *user, *aside; /* [PIECE]; NULL: read in place */
+} walk;
+
+static bool walk_over(const walk *w, int block, const void *from, size_t bytes, gn_error *e) {
+    for (size_t at = 0; at < bytes; at += PIECE) {
+        const size_t n = bytes - at < PIECE ? bytes - at : PIECE;
+        const void *data = (const char *)from + at;
+        if (w->aside) {
+            if (!gn_read(w->s->device, w->aside, data, n, e))
+                return gn_context(e, "read state");
+            data = w->aside;
+        }
+        if (!w->take(w->user, block, data, n, e))
+            return false;
+    }
+    return true;
+}
+
+bool gn_state_walk(const gn_state *s,
+                   bool (*take)(void *user, int block, const void *data, size_t n, gn_error *e),
+                   void *user, gn_error *e) {
+    walk w = {.s = s, .take = take, .user = user, .aside = s->device->host ? NULL : malloc(PIECE)};
+    if (!s->device->host && !w.aside)
+        return gn_fail(e, GN_NO_MEMORY, "read state: out of memory");
+    bool ok = walk_over(&w, 0, s->recurrent, recurrent_bytes(s->layout), e);
+    for (int h = 0; ok && h < 2 * s->layout->caches; h++)
+        ok =
+            walk_over(&w, 1, half_of(s, s->kv, s->capacity, h), row_bytes(s->layout, s->tokens), e);
+    free(w.aside);
+    return ok;
 }
 
 void gn_state_import(gn_state *s, int64_t tokens, const void *recurrent, const void *kv) {

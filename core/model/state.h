@@ -55,6 +55,11 @@ void gn_state_free(gn_state *s); /* NULL is fine */
 size_t gn_state_recurrent_bytes(const gn_state *s);
 size_t gn_state_kv_bytes(const gn_state *s); /* of the filled rows */
 bool gn_state_export(const gn_state *s, void *recurrent, void *kv, gn_error *e);
+/* The same bytes in the same order, piece by piece and without a copy where the device's memory
+ * is the host's: take() is told which block, 0 recurrent or 1 kv. It may fail, and sets e. */
+bool gn_state_walk(const gn_state *s,
+                   bool (*take)(void *user, int block, const void *data, size_t n, gn_error *e),
+                   void *user, gn_error *e);
 /* s has room for tokens. */
 void gn_state_import(gn_state *s, int64_t tokens, const void *recurrent, const void *kv);
 

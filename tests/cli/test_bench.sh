@@ -4,7 +4,7 @@
 m=$models/hybrid_dense
 small="-p 8 -n 4 -d 0,16 -b 1,3 --rounds 1 --threads 1 --ctx 2000"
 
-all() { code 0 "$gneiss" bench "$m" --tests all $small -o jsonl && same 12 "$(wc -l <out)" && same '"pp8"' "$(head -n 1 out | key test)" && same '"fork"' "$(key test <out)" && ! grep -v '^{"schema":"gneiss.bench/1".*"samples_s":\[.*"roof":{"read_gbs":.*"peak_rss":' out | grep .; }
+all() { code 0 "$gneiss" bench "$m" --tests all $small -o jsonl && same 13 "$(wc -l <out)" && same '"pp8"' "$(head -n 1 out | key test)" && same '"fork"' "$(key test <out)" && ! grep -v '^{"schema":"gneiss.bench/1".*"samples_s":\[.*"roof":{"read_gbs":.*"peak_rss":' out | grep .; }
 check "every test, a line of JSON each" all
 forms() {
     code 0 "$gneiss" bench "$m" -p 8 -n 4 --rounds 1 --readonly -o md && same 4 "$(grep -c '^|' out)" &&

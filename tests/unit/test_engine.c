@@ -123,6 +123,36 @@ TEST(a_saved_session_goes_on_as_if_it_had_never_been_left) {
     unlink(path);
 }
 
+TEST(a_session_goes_on_while_its_file_waits_for_the_disk) {
+    char path[256];
+    temp_path(path, sizeof path, "state");
+    gn_engine *g = open_kind("hybrid_dense", exact());
+    gn_error e = {0};
+    const size_t V = (size_t)gn_engine_vocab(g);
+    int32_t id[30];
+    fill(id, 30, (int)V, 9);
+    gn_session *s = gn_session_new(g, &e), *plain = gn_session_new(g, &e);
+    CHECK(gn_session_feed(plain, id, 20, GN_READ, NULL, NULL, &e));
+    CHECK(gn_session_feed(s, id, 20, GN_READ, NULL, NULL, &e));
+    gn_saving *v = gn_session_save_begin(s, path, &e);
+    CHECK(v && access(path, F_OK) != 0); /* it has no name yet */
+    CHECK(gn_session_feed(s, id + 20, 10, GN_READ, NULL, NULL, &e));
+    gn_session_free(s);
+    CHECK(gn_saving_end(v, &e));
+    gn_session *t = gn_session_load(g, path, &e);
+    CHECK(t && gn_session_count(t) == 20);
+    CHECK_SAME(gn_session_logits(t), gn_session_logits(plain), V);
+    unlink(path);
+    gn_saving_abort(gn_session_save_begin(t, path, &e)); /* given up: nothing is left */
+    gn_str temporary = {0};
+    gn_str_fmt(&temporary, "%s.tmp-%d", path, (int)getpid());
+    CHECK(access(path, F_OK) != 0 && access(temporary.data, F_OK) != 0);
+    gn_str_release(&temporary);
+    gn_session_free(t);
+    gn_session_free(plain);
+    gn_engine_close(g);
+}
+
 /* Every byte of a small state file, changed or cut off: refused, never a crash. */
 TEST(a_damaged_state_file_is_refused_with_a_sentence) {
     char path[256], bad[256];
