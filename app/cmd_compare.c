@@ -1,5 +1,5 @@
 /* cmd_compare.c - gneiss compare: is B worse than A, on which documents, and is it chance? */
-#include "app/evaluate.h"
+#include "app/comparing.h"
 #include "app/out.h"
 
 #include <stdlib.h>
@@ -9,6 +9,9 @@ static const gn_option options[] = {
     {'t', "tasks", "TASK,...", "only these", GN_TYPE_TEXT, 0, 0, NULL},
     {0, "flips", NULL, "documents that one has right and the other wrong", GN_TYPE_FLAG, 0, 0,
      NULL},
+    {0, "kl", "FILE", "two models over a text, in lockstep (-: standard input)", GN_TYPE_TEXT, 0, 0,
+     NULL},
+    {0, "max-length", "N", "tokens of a window of --kl (512)", GN_TYPE_INTEGER, 1, 1e9, NULL},
     {0, "fail-on", "RULE", "exit 1 if all hold: regress>1pp,p<.05,flips>10", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0},
@@ -104,6 +107,9 @@ static int run(const gn_args *a, gn_error *e) {
                 gn_args_count(a));
         return GN_FAILED;
     }
+    const char *kl = gn_args_text(a, "kl", NULL);
+    if (kl)
+        return gn_compare_kl(a, kl, e);
     return compare_runs(a, e);
 }
 

@@ -2,9 +2,10 @@
 #include "app/command.h"
 #include "app/interrupt.h"
 #include "app/out.h"
+#include "app/percent.h"
 
 #include <inttypes.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 static const gn_option options[] = {
     {0, "type", "TYPE", "what the weights become: q8_0, q4_k_m, bf16, ... (below)", GN_TYPE_TEXT, 0,
@@ -17,56 +18,12 @@ static const gn_option options[] = {
 
 enum { WINDOW = 512 };
 
-/* Progress on stderr: a line that is written over on a terminal, else one every tenth. */
-typedef struct teller {
-    const char *what;
-    bool terminal, lines, json;
-    int told; /* per cent; tenths for lines */
-} teller;
-
-static teller teller_of(const gn_args *a, const char *what) {
-    const char *how = gn_args_text(a, "progress", "auto");
-    const bool quiet = gn_args_flag(a, "quiet") || strcmp(how, "none") == 0;
-    teller t = {.what = what, .told = -1};
-    if (quiet)
-        return t;
-    t.json = strcmp(how, "json") == 0;
-    t.terminal = strcmp(how, "tty") == 0 || (strcmp(how, "auto") == 0 && isatty(STDERR_FILENO));
-    t.lines = strcmp(how, "lines") == 0;
-    return t;
-}
-
-static void tell(teller *t, double share) {
-    const int percent = (int)(100 * share), step = t->terminal ? 1 : 10;
-    if (!(t->terminal || t->lines || t->json) || percent / step == t->told)
-        return;
-    t->told = percent / step;
-    if (t->json)
-        fprintf(stderr, "{\"event\":\"progress\",\"what\":\"%s\",\"percent\":%d}\n", t->what,
-                percent);
-    else if (t->lines)
-        fprintf(stderr, "%s: %d %%\n", t->what, percent);
-    else
-        fprintf(stderr, "\r%s: %d %%%s", t->what, percent, percent == 100 ? "\n" : "");
-    fflush(stderr);
-}
-
-static bool on_bytes(void *user, size_t done, size_t all) {
-    tell(user, all ? (double)done / (double)all : 1.0);
-    return !gn_interrupted();
-}
-
-static bool on_tokens(void *user, int64_t done, int64_t all) {
-    tell(user, all ? (double)done / (double)all : 1.0);
-    return !gn_interrupted();
-}
-
 /* ---- --report ------------------------------------------------------------------- */
 
 static bool compare(const gn_args *a, const char *in, const char *out, gn_slice text,
                     gn_divergence *said, gn_error *e) {
     gn_ids ids = {0};
-    teller t = teller_of(a, "compare");
+    gn_percent t = gn_args_percent(a, "compare");
     gn_engine *before = gn_args_engine(a, in, e);
     gn_engine *after = before ? gn_args_engine(a, out, e) : NULL;
     gn_tokenizer *tokens = before ? gn_engine_tokenizer(before) : NULL;
@@ -76,8 +33,15 @@ static bool compare(const gn_args *a, const char *in, const char *out, gn_slice 
     ok = ok && gn_encode(tokens, text, 0, &ids, e);
     if (ok && ids.count == 0)
         ok = gn_fail(e, GN_INVALID, "--report: the text is empty");
-    ok = ok && gn_diverge(before, after, ids.id, (int64_t)ids.count,
-                          gn_args_integer(a, "max-length", WINDOW), on_tokens, &t, said, e);
+    gn_divergence_token *token = ok ? calloc(ids.count, sizeof *token) : NULL;
+    if (ok && !token)
+        ok = gn_fail(e, GN_NO_MEMORY, "--report: out of memory");
+    const int64_t n =
+        ok ? gn_diverge(before, after, ids.id, (int64_t)ids.count,
+                        gn_args_integer(a, "max-length", WINDOW), gn_percent_tokens, &t, token, e)
+           : -1;
+    ok = n >= 0 && gn_divergence_of(token, n, said, e);
+    free(token);
     gn_ids_release(&ids);
     gn_engine_close(before);
     gn_engine_close(after);
@@ -154,10 +118,10 @@ static void warn(const gn_args *a, const gn_quantized *q) {
 
 static bool quantize(const gn_args *a, const char *in, const char *out, gn_error *e) {
     const char *type = gn_args_text(a, "type", NULL), *report = gn_args_text(a, "report", NULL);
-    teller t = teller_of(a, "quantize");
+    gn_percent t = gn_args_percent(a, "quantize");
     const gn_quantize_options o = {.type = type,
                                    .threads = (int)gn_args_integer(a, "threads", 0),
-                                   .progress = on_bytes,
+                                   .progress = gn_percent_bytes,
                                    .user = &t};
     gn_quantized said = {0};
     gn_divergence d = {0};

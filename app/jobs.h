@@ -4,6 +4,33 @@
 
 #include "app/command.h"
 
+/* One line of a file of jobs (gneiss-json(5)). */
+typedef struct gn_line_job {
+    gn_job job; /* its user is this line */
+    gn_ids prompt;
+    gn_str id; /* as JSON */
+    gn_slice *stop;
+    gn_bias *bias;
+    gn_arena arena;
+    gn_error bad; /* code GN_OK, or what is wrong with the line */
+} gn_line_job;
+
+typedef struct gn_job_list {
+    const gn_args *args; /* borrowed, as is the engine */
+    gn_engine *engine;
+    gn_sampling sampling; /* of the command line */
+    gn_slice *stop;
+    int n_stop;
+    gn_line_job *line; /* [n] */
+    int n;
+    size_t capacity;
+} gn_job_list;
+/* path "-" is standard input; top: likeliest ids told with each token. False when the file
+ * cannot be read; a bad line is no failure. Release always. */
+bool gn_job_list_read(gn_job_list *l, const gn_args *a, gn_engine *g, const char *path, int top,
+                      gn_error *e);
+void gn_job_list_release(gn_job_list *l);
+
 /* Returns an exit code: GN_EXIT_PARTLY when a line was bad or a job failed. */
 int gn_jobs_run(const gn_args *a, gn_engine *g, const char *path, gn_error *e);
 

@@ -11,11 +11,8 @@
 /* One block of rows, compared by all threads. */
 typedef struct rows {
     const float *a, *b; /* [n, V] */
-    const int32_t *want;
     int vocab;
-    float *kl;             /* [n] */
-    double *log_a, *log_b; /* [n] of what came next */
-    bool *same;
+    gn_divergence_token *token; /* [n], with the ids that came after each row */
 } rows;
 
 typedef struct diverging {
@@ -24,15 +21,15 @@ typedef struct diverging {
     gn_pool *pool;
     float *logits_a, *logits_b; /* [block, V] */
     int block;
-    float *kl; /* [tokens] */
-    double *log_a, *log_b;
-    bool *same;
+    gn_divergence_token *token; /* [all] */
     int64_t done, all;
+    gn_go_on go_on;
+    void *user;
 } diverging;
 
-static int64_t likeliest(const float *x, int n) {
-    int best = 0;
-    for (int i = 1; i < n; i++)
+static int32_t likeliest(const float *x, int n) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < n; i++)
         if (x[i] > x[best])
             best = i;
     return best;
@@ -48,20 +45,21 @@ static double log_sum(const float *x, int n, float most) {
 
 static void compare(void *arg, int part, int thread) {
     rows *r = arg;
+    gn_divergence_token *t = &r->token[part];
     const int V = r->vocab;
     const float *a = r->a + (size_t)part * (size_t)V, *b = r->b + (size_t)part * (size_t)V;
-    const int64_t top_a = likeliest(a, V), top_b = likeliest(b, V);
-    const double all_a = log_sum(a, V, a[top_a]), all_b = log_sum(b, V, b[top_b]);
+    t->top_a = likeliest(a, V);
+    t->top_b = likeliest(b, V);
+    const double all_a = log_sum(a, V, a[t->top_a]), all_b = log_sum(b, V, b[t->top_b]);
     double kl = 0;
     (void)thread;
     for (int i = 0; i < V; i++) {
         const double log_a = (double)a[i] - all_a, log_b = (double)b[i] - all_b;
         kl += (double)expf((float)log_a) * (log_a - log_b);
     }
-    r->kl[part] = kl > 0 ? (float)kl : 0.0f; /* rounding may leave it below */
-    r->log_a[part] = (double)a[r->want[part]] - all_a;
-    r->log_b[part] = (double)b[r->want[part]] - all_b;
-    r->same[part] = top_a == top_b;
+    t->kl = kl > 0 ? kl : 0; /* rounding may leave it below */
+    t->lp_a = (double)a[t->id] - all_a;
+    t->lp_b = (double)b[t->id] - all_b;
 }
 
 static bool read_logits(gn_engine *g, float *to, int first, int n, gn_error *e) {
@@ -69,8 +67,8 @@ static bool read_logits(gn_engine *g, float *to, int first, int n, gn_error *e) 
     return gn_read(g->device, to, m.data, (size_t)n * (size_t)m.cols * sizeof *to, e);
 }
 
-/* Rows [0, n) of the last step; want [n] came after each. */
-static bool compare_rows(diverging *d, int n, const int32_t *want, gn_error *e) {
+/* Rows [0, n) of the last step; what came after each is in the tokens to be filled. */
+static bool compare_rows(diverging *d, int n, gn_error *e) {
     for (int at = 0; at < n; at += d->block) {
         const int count = n - at < d->block ? n - at : d->block;
         if (!read_logits(d->a, d->logits_a, at, count, e) ||
@@ -78,74 +76,114 @@ static bool compare_rows(diverging *d, int n, const int32_t *want, gn_error *e) 
             return false;
         rows r = {.a = d->logits_a,
                   .b = d->logits_b,
-                  .want = want + at,
                   .vocab = d->a->config.vocab,
-                  .kl = d->kl + d->done,
-                  .log_a = d->log_a + d->done,
-                  .log_b = d->log_b + d->done,
-                  .same = d->same + d->done};
+                  .token = d->token + d->done};
         gn_pool_run(d->pool, count, compare, &r);
         d->done += count;
     }
     return true;
 }
 
-static void step(gn_engine *g, gn_state *s, const int32_t *id, int n, const int32_t *want) {
+static void step(gn_engine *g, gn_state *s, const int32_t *id, int n, const int32_t *want,
+                 int n_want) {
     const gn_feed feed = {.from = s, .to = s, .token = id, .count = n};
-    gn_forward(&g->model, g->plan, GN_READ, &feed, 1, want, n);
+    gn_forward(&g->model, g->plan, GN_READ, &feed, 1, want, n_want);
 }
 
-/* id [n]: a prefix, and what is scored after it. */
-static bool window(diverging *d, const int32_t *id, int64_t n, gn_go_on go_on, void *user,
+/* id [n], of which those from `first` on are compared; the first of them is at `pos` of its text. */
+static bool window(diverging *d, const int32_t *id, int64_t n, int64_t first, int64_t pos,
                    gn_error *e) {
     enum { MOST = 4096 };
     int32_t want[MOST];
     int most = d->a->batch_tokens < d->b->batch_tokens ? d->a->batch_tokens : d->b->batch_tokens;
     most = most < MOST ? most : MOST;
-    for (int i = 0; i < most; i++)
-        want[i] = i;
+    for (int64_t i = first; i < n; i++)
+        d->token[d->done + i - first] = (gn_divergence_token){.pos = pos + i - first, .id = id[i]};
     d->state_a->tokens = d->state_b->tokens = 0;
     for (int64_t at = 0; at < n - 1; at += most) {
         const int count = (int)(n - 1 - at < most ? n - 1 - at : most);
-        step(d->a, d->state_a, id + at, count, want);
-        step(d->b, d->state_b, id + at, count, want);
-        if (!compare_rows(d, count, id + at + 1, e))
+        int n_want = 0;
+        for (int i = 0; i < count; i++)
+            if (at + i + 1 >= first)
+                want[n_want++] = i;
+        step(d->a, d->state_a, id + at, count, want, n_want);
+        step(d->b, d->state_b, id + at, count, want, n_want);
+        if (!compare_rows(d, n_want, e))
             return false;
-        if (go_on && !go_on(user, d->done, d->all))
+        if (d->go_on && !d->go_on(d->user, d->done, d->all))
             return gn_fail(e, GN_CANCELLED, "comparing was stopped");
     }
     return true;
 }
 
+/* ---- what it says ------------------------------------------------------------ */
+
 static int by_size(const void *va, const void *vb) {
-    const float a = *(const float *)va, b = *(const float *)vb;
+    const double a = *(const double *)va, b = *(const double *)vb;
     return a < b ? -1 : a > b;
 }
 
-static void sum_up(const diverging *d, gn_divergence *out) {
-    double kl = 0, log_a = 0, log_b = 0;
-    int64_t same = 0;
-    const int64_t n = d->done;
-    for (int64_t i = 0; i < n; i++) {
-        kl += (double)d->kl[i];
-        log_a += d->log_a[i];
-        log_b += d->log_b[i];
-        same += d->same[i];
-    }
-    qsort(d->kl, (size_t)n, sizeof *d->kl, by_size);
-    *out = (gn_divergence){.tokens = n};
-    if (n == 0)
-        return;
-    out->kl_mean = kl / (double)n;
-    out->kl_p99 = (double)d->kl[(n * 99 + 99) / 100 - 1];
-    out->same_top = (double)same / (double)n;
-    out->ppl_a = exp(-log_a / (double)n);
-    out->ppl_b = exp(-log_b / (double)n);
+/* The smallest value that a share of all [n], ascending, does not exceed. */
+static double quantile(const double *x, int64_t n, int64_t thousandths) {
+    return x[(n * thousandths + 999) / 1000 - 1];
 }
 
-static bool prepare(diverging *d, int64_t n, int64_t length, gn_error *e) {
+typedef struct moments {
+    double sum, squares;
+} moments;
+
+static void add(moments *m, double x) {
+    m->sum += x;
+    m->squares += x * x;
+}
+static double mean(const moments *m, int64_t n) { return m->sum / (double)n; }
+/* Of the mean, the tokens taken as independent. */
+static double error_of(const moments *m, int64_t n) {
+    const double variance = (m->squares - m->sum * m->sum / (double)n) / (double)(n - 1);
+    return n < 2 ? NAN : sqrt(variance > 0 ? variance / (double)n : 0);
+}
+
+bool gn_divergence_of(const gn_divergence_token *t, int64_t n, gn_divergence *out, gn_error *e) {
+    moments kl = {0}, ratio = {0}, same = {0}, dp = {0}, a = {0}, b = {0};
+    double *sorted = malloc((size_t)n * sizeof *sorted + 1);
+    if (!sorted)
+        return gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
+    for (int64_t i = 0; i < n; i++) {
+        const double moved = exp(t[i].lp_b) - exp(t[i].lp_a);
+        sorted[i] = t[i].kl;
+        add(&kl, t[i].kl);
+        add(&a, t[i].lp_a);
+        add(&b, t[i].lp_b);
+        add(&ratio, t[i].lp_a - t[i].lp_b);
+        add(&same, t[i].top_a == t[i].top_b);
+        add(&dp, moved * moved);
+    }
+    *out = (gn_divergence){.tokens = n};
+    if (n > 0) {
+        qsort(sorted, (size_t)n, sizeof *sorted, by_size);
+        out->kl_mean = mean(&kl, n);
+        out->kl_error = error_of(&kl, n);
+        out->kl_median = quantile(sorted, n, 500);
+        out->kl_p90 = quantile(sorted, n, 900);
+        out->kl_p99 = quantile(sorted, n, 990);
+        out->kl_p999 = quantile(sorted, n, 999);
+        out->kl_max = sorted[n - 1];
+        out->same_top = mean(&same, n);
+        out->same_top_error = error_of(&same, n);
+        out->rms_dp = sqrt(mean(&dp, n));
+        out->ppl_a = exp(-mean(&a, n));
+        out->ppl_b = exp(-mean(&b, n));
+        out->ratio = exp(mean(&ratio, n));
+        out->ratio_error = out->ratio * error_of(&ratio, n);
+    }
+    free(sorted);
+    return true;
+}
+
+/* ---- two engines ------------------------------------------------------------- */
+
+static bool prepare(diverging *d, int64_t length, gn_error *e) {
     const size_t V = (size_t)d->a->config.vocab;
-    d->all = n;
     d->block = d->a->plan->max_logits < d->b->plan->max_logits ? d->a->plan->max_logits
                                                                : d->b->plan->max_logits;
     d->pool = gn_pool_new(gn_processors(), e);
@@ -155,12 +193,15 @@ static bool prepare(diverging *d, int64_t n, int64_t length, gn_error *e) {
         return false;
     d->logits_a = malloc((size_t)d->block * V * sizeof(float));
     d->logits_b = malloc((size_t)d->block * V * sizeof(float));
-    d->kl = malloc((size_t)n * sizeof *d->kl + 1);
-    d->log_a = malloc((size_t)n * sizeof *d->log_a + 1);
-    d->log_b = malloc((size_t)n * sizeof *d->log_b + 1);
-    d->same = malloc((size_t)n * sizeof *d->same + 1);
-    return (d->logits_a && d->logits_b && d->kl && d->log_a && d->log_b && d->same) ||
-           gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
+    return (d->logits_a && d->logits_b) || gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
+}
+
+static void release(diverging *d) {
+    gn_state_free(d->state_a);
+    gn_state_free(d->state_b);
+    gn_pool_free(d->pool);
+    free(d->logits_a);
+    free(d->logits_b);
 }
 
 static bool check(const gn_engine *a, const gn_engine *b, const int32_t *id, int64_t n,
@@ -174,12 +215,12 @@ static bool check(const gn_engine *a, const gn_engine *b, const int32_t *id, int
     return true;
 }
 
-bool gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_t length,
-                gn_go_on go_on, void *user, gn_divergence *out, gn_error *e) {
-    diverging d = {.a = a, .b = b};
+int64_t gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_t length,
+                   gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e) {
+    diverging d = {.a = a, .b = b, .token = out, .all = n, .go_on = go_on, .user = user};
     const int32_t prefix = gn_engine_prefix(a);
     gn_ids one = {0};
-    bool ok = check(a, b, id, n, e) && prepare(&d, n, length + 1, e);
+    bool ok = check(a, b, id, n, e) && prepare(&d, length + 1, e);
     for (int64_t at = 0; ok && at < n; at += length) {
         const int64_t count = n - at < length ? n - at : length;
         one.count = 0;
@@ -187,19 +228,27 @@ bool gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_
             (prefix < 0 || gn_ids_add(&one, prefix)) && gn_ids_append(&one, id + at, (size_t)count);
         if (!ok)
             gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
-        ok = ok && window(&d, one.id, (int64_t)one.count, go_on, user, e);
+        ok = ok && window(&d, one.id, (int64_t)one.count, 1, prefix < 0 ? at + 1 : at, e);
     }
-    if (ok)
-        sum_up(&d, out);
     gn_ids_release(&one);
-    gn_state_free(d.state_a);
-    gn_state_free(d.state_b);
-    gn_pool_free(d.pool);
-    free(d.logits_a);
-    free(d.logits_b);
-    free(d.kl);
-    free(d.log_a);
-    free(d.log_b);
-    free(d.same);
+    release(&d);
+    return ok ? d.done : -1;
+}
+
+bool gn_diverge_answer(gn_engine *a, gn_engine *b, const int32_t *context, int64_t n_context,
+                       const int32_t *id, int64_t n, gn_go_on go_on, void *user,
+                       gn_divergence_token *out, gn_error *e) {
+    diverging d = {.a = a, .b = b, .token = out, .all = n, .go_on = go_on, .user = user};
+    gn_ids whole = {0};
+    if (n_context < 1)
+        return gn_fail(e, GN_INVALID, "compare: an answer wants something before it");
+    bool ok = check(a, b, context, n_context, e) && check(a, b, id, n, e) &&
+              prepare(&d, n_context + n, e);
+    if (ok && (!gn_ids_append(&whole, context, (size_t)n_context) ||
+               !gn_ids_append(&whole, id, (size_t)n)))
+        ok = gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
+    ok = ok && window(&d, whole.id, (int64_t)whole.count, n_context, 0, e);
+    gn_ids_release(&whole);
+    release(&d);
     return ok;
 }

@@ -297,17 +297,35 @@ gn_score_request gn_rolling_window(const int32_t *id, int64_t n, int64_t window,
 
 /* ---- comparing and quantising ---------------------------------------------------- */
 
+/* One token of a text that two models read in lockstep: what came, and what each expected. */
+typedef struct gn_divergence_token {
+    int64_t pos; /* in the text, from 0 */
+    int32_t id, top_a, top_b;
+    double kl;         /* KL(a || b) of the distributions before it, in nats */
+    double lp_a, lp_b; /* log-probability of id */
+} gn_divergence_token;
+
+/* Standard errors take the tokens as independent; NaN for fewer than two. */
 typedef struct gn_divergence {
     int64_t tokens;
-    double kl_mean, kl_p99; /* of KL(a || b) over tokens, in nats */
-    double same_top;        /* share of tokens of which both find the same likeliest */
-    double ppl_a, ppl_b;    /* perplexity of the text, a token */
+    double kl_mean, kl_error, kl_median, kl_p90, kl_p99, kl_p999, kl_max;
+    double same_top, same_top_error; /* share of tokens of which both find the same likeliest */
+    double rms_dp;                   /* root mean square of p_b - p_a of what came */
+    double ppl_a, ppl_b;             /* perplexity of the text, a token */
+    double ratio, ratio_error;       /* ppl_b / ppl_a */
 } gn_divergence;
 
 /* Two models of one vocabulary read the ids of a text [n], in windows of `window` tokens,
- * each after a's prefix token. go_on may be NULL. */
-bool gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_t window,
-                gn_go_on go_on, void *user, gn_divergence *out, gn_error *e);
+ * each after a's prefix token (without one the first of each window is only read). out [n]:
+ * a token each that was compared; returns how many, -1 on failure. go_on may be NULL. */
+int64_t gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_t window,
+                   gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e);
+/* The same over an answer [n] after a context of at least one token: out [n]. */
+bool gn_diverge_answer(gn_engine *a, gn_engine *b, const int32_t *context, int64_t n_context,
+                       const int32_t *id, int64_t n, gn_go_on go_on, void *user,
+                       gn_divergence_token *out, gn_error *e);
+/* What tokens [n] say together. */
+bool gn_divergence_of(const gn_divergence_token *t, int64_t n, gn_divergence *out, gn_error *e);
 
 typedef struct gn_quantize_options {
     const char *type; /* "q4_k_m", "bf16", ...: a name of llama-quantize's */

@@ -260,7 +260,7 @@ static bool compare_number(comparing *c, const gn_number *x, const gn_number *y,
                 l->diff, l->error, (double)(p.clustered ? p.clusters : l->n) - 1);
             l->lo = i.lo;
             l->hi = i.hi;
-            l->smallest = 2.8 * l->error;
+            l->smallest = GN_VISIBLE * l->error;
             ok = run_test(l, x, &p, e);
         }
     }

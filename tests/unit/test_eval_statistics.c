@@ -125,6 +125,34 @@ TEST(clusters_widen_the_standard_error_as_the_formula_says) {
     CHECK(each("clustered", clustered) == 2);
 }
 
+static bool diverge(const line *l) {
+    const int n = (int)l->x[0];
+    const double *x = l->x + 1, *want = x + 4 * n;
+    static gn_divergence_token token[64];
+    gn_divergence d;
+    gn_error e = {0};
+    for (int i = 0; i < n; i++)
+        token[i] = (gn_divergence_token){.kl = x[i],
+                                         .lp_a = x[n + i],
+                                         .lp_b = x[2 * n + i],
+                                         .top_b = x[3 * n + i] == 0}; /* NOLINT: 0 or 1 */
+    if (!gn_divergence_of(token, n, &d, &e))
+        return false;
+    const double got[] = {d.kl_mean, d.kl_error, d.kl_median, d.kl_p90,         d.kl_p99,
+                          d.kl_p999, d.kl_max,   d.same_top,  d.same_top_error, d.rms_dp,
+                          d.ppl_a,   d.ppl_b,    d.ratio,     d.ratio_error};
+    bool ok = l->n == 1 + 4 * n + 14;
+    for (int i = 0; ok && i < 14; i++)
+        ok = near(got[i], want[i], 1e-11);
+    return ok;
+}
+TEST(divergences_are_summed_up_as_numpy_does) { CHECK(each("diverge", diverge) == 3); }
+
+static bool visible(const line *l) { return near(GN_VISIBLE, l->x[0], 1e-3); }
+TEST(the_smallest_visible_effect_is_that_of_80_per_cent_power) {
+    CHECK(each("visible", visible) == 1);
+}
+
 TEST(nothing_to_tell_is_no_number) {
     CHECK(isnan(gn_interval_wilson(0, 0).lo) && isnan(gn_error_mean((double[]){1}, 1)));
     CHECK(isnan(gn_interval_student(1, NAN, 3).lo) && isnan(gn_interval_student(1, 1, 0).hi));

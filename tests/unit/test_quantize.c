@@ -383,6 +383,13 @@ static bool keep(void *user, int i, const gn_score_answer *answer) {
     return true;
 }
 
+static int64_t diverged(gn_engine *a, gn_engine *b, const int32_t *id, int n, gn_divergence *out,
+                        gn_divergence_token *token) {
+    gn_error e = {0};
+    const int64_t count = gn_diverge(a, b, id, n, 32, NULL, NULL, token, &e);
+    return count >= 0 && gn_divergence_of(token, count, out, &e) ? count : -1;
+}
+
 TEST(a_model_does_not_diverge_from_itself_and_does_from_a_coarser_one) {
     gn_error e = {0};
     gn_quantized said;
@@ -392,15 +399,24 @@ TEST(a_model_does_not_diverge_from_itself_and_does_from_a_coarser_one) {
     gn_engine *a = gn_engine_open(wide_source(), &o, &e), *b = gn_engine_open(coarse, &o, &e);
     int32_t id[70];
     gn_divergence same, apart, cut;
+    gn_divergence_token token[70], answer[40];
     for (int i = 0; i < 70; i++)
         id[i] = (int32_t)(gn_splitmix64(3 + (uint64_t)i) % 64);
-    CHECK(gn_diverge(a, a, id, 70, 32, NULL, NULL, &same, &e));
-    CHECK(gn_diverge(a, b, id, 70, 32, NULL, NULL, &apart, &e));
-    CHECK(gn_diverge(a, b, id, 32, 32, NULL, NULL, &cut, &e));
     /* without a prefix token the first of each window is context */
-    CHECK(same.tokens == 31 + 31 + 5 && cut.tokens == 31);
+    CHECK(diverged(a, a, id, 70, &same, token) == 31 + 31 + 5 && same.tokens == 67);
+    CHECK(diverged(a, b, id, 70, &apart, token) == 67 && token[31].pos == 33 &&
+          token[31].id == id[33]);
+    CHECK(diverged(a, b, id, 32, &cut, token) == 31);
     CHECK(same.kl_mean < 1e-9 && same.same_top == 1 && same.ppl_a == same.ppl_b);
+    CHECK(same.ratio == 1 && same.rms_dp == 0);
     CHECK(apart.kl_mean > 1e-6 && apart.kl_p99 >= apart.kl_mean && apart.ppl_a == same.ppl_a);
+
+    /* an answer after a context is the rest of a window; the context spans two steps */
+    CHECK(gn_diverge_answer(a, b, id, 25, id + 25, 7, NULL, NULL, answer, &e));
+    for (int i = 0; i < 7; i++)
+        CHECK(answer[i].pos == i && answer[i].id == id[25 + i] &&
+              answer[i].kl == token[24 + i].kl && answer[i].lp_a == token[24 + i].lp_a &&
+              answer[i].lp_b == token[24 + i].lp_b);
 
     /* the perplexity is that of scoring the same windows */
     gn_score_request r = {.context = id, .n_context = 1, .token = id + 1, .n_token = 31};
