@@ -230,10 +230,10 @@ int64_t gn_history_turn(const gn_transcript *t, const uint8_t *hash) {
 }
 
 static gn_role role_of(gn_slice name) {
-    for (gn_role r = GN_ROLE_SYSTEM; r < GN_ROLE_MODEL; r++)
+    for (gn_role r = GN_ROLE_SYSTEM; r <= GN_ROLE_DOCUMENT; r++)
         if (gn_slice_is(name, gn_role_name(r)))
             return r;
-    return GN_ROLE_MODEL;
+    return GN_ROLE_USER; /* of a database that somebody else wrote */
 }
 
 /* The row that q stands on becomes a turn below its parent, which came before. */

@@ -1,22 +1,7 @@
 /* reading.c - see reading.h. */
-#include "app/reading.h"
+#include "app/reading_internal.h"
 
 #include <stdlib.h>
-
-typedef struct passage {
-    int64_t id, from; /* from: the turn whose passage it follows; -1: the beginning */
-    gn_str text;
-    size_t end; /* bytes of all text up to its end */
-    gn_ids ids;
-    gn_step_kind kind;
-    gn_session *state; /* at its end; NULL: not kept */
-} passage;
-
-struct gn_reading {
-    gn_engine *engine;
-    passage *passage;
-    size_t count, room;
-};
 
 gn_ask *gn_ask_new(void) {
     gn_ask *a = calloc(1, sizeof *a);
@@ -35,13 +20,22 @@ bool gn_ask_say(gn_ask *a, int64_t id, gn_role role, gn_slice text) {
     return !a->said[a->n_said++].text.failed;
 }
 
+bool gn_ask_known(gn_ask *a, const gn_ids *ids, bool typed) {
+    gn_said *said = &a->said[a->n_said - 1];
+    said->typed = typed;
+    said->ids.count = 0;
+    return gn_ids_append(&said->ids, ids->id, ids->count);
+}
+
 void gn_ask_free(gn_ask *a) {
     if (!a)
         return;
     for (size_t i = 0; i < a->n_said; i++)
-        gn_str_release(&a->said[i].text);
+        gn_str_release(&a->said[i].text), gn_ids_release(&a->said[i].ids);
     free(a->said);
     gn_ids_release(&a->keep);
+    gn_ids_release(&a->answered);
+    gn_ids_release(&a->held);
     gn_ids_release(&a->begin);
     gn_str_release(&a->prefix);
     free(a);
@@ -56,7 +50,7 @@ gn_reading *gn_reading_new(gn_engine *g, gn_error *e) {
     return r;
 }
 
-static void release(passage *p) {
+void gn_passage_release(passage *p) {
     gn_str_release(&p->text);
     gn_ids_release(&p->ids);
     gn_session_free(p->state);
@@ -67,31 +61,38 @@ void gn_reading_free(gn_reading *r) {
     if (!r)
         return;
     for (size_t i = 0; i < r->count; i++)
-        release(&r->passage[i]);
+        gn_passage_release(&r->passage[i]);
     free(r->passage);
+    free(r->place);
     free(r);
 }
 
-static passage *find(const gn_reading *r, int64_t id) {
-    for (size_t i = 0; i < r->count; i++)
-        if (r->passage[i].id == id)
-            return &r->passage[i];
-    return NULL;
+passage *gn_passage_find(const gn_reading *r, int64_t id) {
+    return id >= 0 && (size_t)id < r->places && r->place[id] ? &r->passage[r->place[id] - 1] : NULL;
 }
 
-/* Takes what p holds, also when it fails. An older passage of that turn gives way. */
-static bool keep_passage(gn_reading *r, passage p, gn_error *e) {
-    passage *old = find(r, p.id);
+static bool make_place(gn_reading *r, int64_t id) {
+    if (!gn_vec_reserve(&r->place, &r->place_room, (size_t)id + 1, sizeof *r->place))
+        return false;
+    while (r->places <= (size_t)id)
+        r->place[r->places++] = 0;
+    return true;
+}
+
+bool gn_passage_keep(gn_reading *r, passage p, gn_error *e) {
+    passage *old = gn_passage_find(r, p.id);
     if (old) {
-        release(old);
+        gn_passage_release(old);
         *old = p;
         return true;
     }
-    if (!gn_vec_reserve(&r->passage, &r->room, r->count + 1, sizeof *r->passage)) {
-        release(&p);
+    if (!make_place(r, p.id) ||
+        !gn_vec_reserve(&r->passage, &r->room, r->count + 1, sizeof *r->passage)) {
+        gn_passage_release(&p);
         return gn_fail(e, GN_NO_MEMORY, "conversation: out of memory");
     }
     r->passage[r->count++] = p;
+    r->place[p.id] = (uint32_t)r->count;
     return true;
 }
 
@@ -111,27 +112,32 @@ static bool lead(gn_arena *arena, gn_value *vars, gn_role role, gn_slice json, g
     return gn_value_add(arena, list, v);
 }
 
-static bool render(gn_reading *r, const gn_ask *a, gn_str *out, gn_error *e) {
+static bool add_message(gn_arena *arena, gn_value *messages, gn_role role, gn_slice text) {
+    gn_value *m = gn_value_map(arena);
+    return gn_value_set(arena, m, GN_S("role"),
+                        gn_value_borrow(arena, gn_slice_of(gn_role_name(role)))) &&
+           gn_value_set(arena, m, GN_S("content"), gn_value_borrow(arena, text)) &&
+           gn_value_add(arena, messages, m);
+}
+
+bool gn_reading_render(gn_reading *r, const gn_ask *a, size_t n, int more, bool prompt, gn_str *out,
+                       gn_error *e) {
     gn_arena arena = {0};
     gn_value *vars = gn_value_map(&arena), *messages = gn_value_list(&arena);
     bool ok = gn_value_set(&arena, vars, GN_S("messages"), messages);
-    for (size_t i = 0; ok && i < a->n_said; i++) {
-        if (a->said[i].role == GN_ROLE_TOOLS || a->said[i].role == GN_ROLE_DOCUMENT) {
-            ok = lead(&arena, vars, a->said[i].role, gn_str_slice(&a->said[i].text), e);
-            continue;
-        }
-        if (a->said[i].role == GN_ROLE_SYSTEM && a->said[i].text.len == 0)
-            continue; /* the template's own */
-        gn_value *m = gn_value_map(&arena);
-        ok = gn_value_set(&arena, m, GN_S("role"),
-                          gn_value_borrow(&arena, gn_slice_of(gn_role_name(a->said[i].role)))) &&
-             gn_value_set(&arena, m, GN_S("content"),
-                          gn_value_borrow(&arena, gn_str_slice(&a->said[i].text))) &&
-             gn_value_add(&arena, messages, m);
+    for (size_t i = 0; ok && i < n; i++) {
+        const gn_said *said = &a->said[i];
+        const gn_slice text = gn_str_slice(&said->text);
+        if (said->role == GN_ROLE_TOOLS || said->role == GN_ROLE_DOCUMENT)
+            ok = lead(&arena, vars, said->role, text, e);
+        else if (said->role != GN_ROLE_SYSTEM || text.len > 0) /* "": the template's own */
+            ok = add_message(&arena, messages, said->role, text);
     }
+    for (int i = 0; ok && i < more; i++)
+        ok = add_message(&arena, messages, i % 2 ? GN_ROLE_MODEL : GN_ROLE_USER, GN_S("a"));
     if (!ok && e->code == GN_OK)
         gn_fail(e, GN_NO_MEMORY, "conversation: out of memory");
-    ok = ok && gn_chat_render(r->engine, vars, true, out, e) && gn_str_ok(out, e);
+    ok = ok && gn_chat_render(r->engine, vars, prompt, out, e) && gn_str_ok(out, e);
     gn_arena_release(&arena);
     return ok;
 }
@@ -139,7 +145,7 @@ static bool render(gn_reading *r, const gn_ask *a, gn_str *out, gn_error *e) {
 /* Does all text up to p's end begin `text`? */
 static bool begins(const gn_reading *r, const passage *p, gn_slice text) {
     size_t end = p->end;
-    for (; p; p = find(r, p->from)) {
+    for (; p; p = gn_passage_find(r, p->from)) {
         const size_t first = p->end - p->text.len;
         if (p->end != end || p->end > text.len ||
             !gn_slice_equal((gn_slice){text.data + first, p->text.len}, gn_str_slice(&p->text)))
@@ -192,7 +198,7 @@ static bool seam_holds(gn_reading *r, const passage *p, gn_slice text, gn_ids *r
 static bool find_seam(gn_reading *r, const gn_ask *a, gn_slice text, passage **seam, gn_ids *rest,
                       gn_error *e) {
     for (size_t i = a->n_said; i-- > 0;) {
-        passage *p = find(r, a->said[i].id);
+        passage *p = gn_passage_find(r, a->said[i].id);
         bool holds;
         if (!p || !begins(r, p, text))
             continue;
@@ -256,8 +262,8 @@ static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error
     int n = 0;
     const passage *stop = seam;
     while (stop && !stop->state && n < 4096) {
-        chain[n++] = find(r, stop->id);
-        stop = find(r, stop->from);
+        chain[n++] = gn_passage_find(r, stop->id);
+        stop = gn_passage_find(r, stop->from);
     }
     if (stop && !stop->state) {
         gn_fail(e, GN_UNSUPPORTED, "conversation: more than 4096 turns without a kept state");
@@ -265,9 +271,6 @@ static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error
     }
     for (int i = 0; i < n; i++)
         f->all += (int64_t)chain[i]->ids.count;
-    const int64_t known = stop ? gn_session_count(stop->state) : 0;
-    if (!fits(r, known + f->all, e))
-        return NULL;
     gn_session *s = stop ? gn_session_fork(stop->state, e) : gn_session_new(r->engine, e);
     for (int i = n; s && i-- > 0;)
         if (!feed(s, &chain[i]->ids, chain[i]->kind, f, e)) {
@@ -280,7 +283,7 @@ static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error
 /* ---- keeping ------------------------------------------------------------ */
 
 /* Drop states that are not asked for, and the least useful past the budget. */
-static void trim(gn_reading *r, const gn_ask *a, gn_answered *out) {
+static void trim(gn_reading *r, gn_ask *a, gn_answered *out) {
     size_t sum = 0;
     for (size_t i = 0; i < r->count; i++) {
         passage *p = &r->passage[i];
@@ -293,7 +296,7 @@ static void trim(gn_reading *r, const gn_ask *a, gn_answered *out) {
         }
     }
     for (size_t k = 0; k < a->keep.count; k++) {
-        passage *p = find(r, a->keep.id[k]);
+        passage *p = gn_passage_find(r, a->keep.id[k]);
         if (!p || !p->state)
             continue;
         const size_t bytes = gn_session_bytes(p->state);
@@ -306,6 +309,7 @@ static void trim(gn_reading *r, const gn_ask *a, gn_answered *out) {
             out->state_bytes = bytes;
         sum += bytes;
         out->states++;
+        gn_ids_add(&a->held, (int32_t)p->id); /* without room for it, it is told to be elsewhere */
     }
     out->kept_bytes = sum;
 }
@@ -327,6 +331,7 @@ typedef struct speaking {
     size_t before;         /* bytes of the answer that the job does not know of */
     gn_text_stream stream; /* what the beginning says; holds a character it left incomplete */
     gn_str whole;          /* that character, and what came with it */
+    gn_str shown;          /* all that was told of the answer, and what it began with */
 } speaking;
 
 /* A character that the beginning left incomplete is put together here, not by the job. */
@@ -352,6 +357,7 @@ static bool on_token(void *user, gn_job *j, const gn_token *t) {
         .token = {t->id, s->before + j->text.len, t->score, t->top, t->after, t->n_top}};
     if (s->tokens == 1)
         s->first = gn_seconds();
+    gn_str_add(&s->shown, text);
     return s->hooks->spoken(s->hooks->user, &now);
 }
 
@@ -370,6 +376,7 @@ static bool tell_given(const gn_reading *r, const gn_ask *a, const gn_session *s
         gn_str_cut(&told->whole, 0);
         gn_text_stream_add(&told->stream, gn_token_bytes(told->tokenizer, id), &told->whole);
         now.text = gn_str_slice(&told->whole);
+        gn_str_add(&told->shown, now.text);
         now.token.end = told->before += now.text.len;
         ok = told->hooks->spoken(told->hooks->user, &now) ||
              gn_fail(e, GN_CANCELLED, "stopped while reading");
@@ -387,6 +394,7 @@ static bool begin(gn_reading *r, const gn_ask *a, gn_session *s, size_t known, c
         gn_text_stream_add(&told->stream, gn_token_bytes(told->tokenizer, a->begin.id[i]),
                            &told->whole);
     told->before = told->whole.len;
+    gn_str_add(&told->shown, gn_str_slice(&told->whole));
     if (!feed(s, &rest, GN_WRITE, f, e))
         return false;
     for (size_t i = 0; i < prefix->count; i++) {
@@ -398,8 +406,8 @@ static bool begin(gn_reading *r, const gn_ask *a, gn_session *s, size_t known, c
 }
 
 /* Generate from s, and keep what was said from `from` on as the answer's passage. Takes s. */
-static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, int64_t from, size_t end,
-                  speaking *told, gn_answered *out, gn_error *e) {
+static bool speak(gn_reading *r, gn_ask *a, gn_session *s, int64_t from, size_t end, speaking *told,
+                  gn_answered *out, gn_error *e) {
     const int64_t before = gn_session_count(s);
     const gn_generate_hooks hooks = {.token = on_token, .user = told};
     gn_job job = {.session = s,
@@ -432,87 +440,87 @@ static bool speak(gn_reading *r, const gn_ask *a, gn_session *s, int64_t from, s
     if (ok &&
         (!gn_ids_append(&p.ids, gn_session_ids(s) + from, (size_t)(gn_session_count(s) - from))))
         ok = gn_fail(e, GN_NO_MEMORY, "conversation: out of memory");
-    /* What these ids say, which after a stop string or half a character is not what
-     * was shown: then the next question finds no passage to go on from, and reads. */
-    ok = ok &&
-         gn_decode(gn_engine_tokenizer(r->engine), p.ids.id, p.ids.count, false, &p.text, e) &&
-         gn_str_ok(&p.text, e);
+    bool elsewhere = false;
+    ok = ok && gn_str_ok(&told->shown, e) &&
+         gn_reading_spell(r, &p, gn_str_slice(&told->shown), &elsewhere, e) &&
+         (gn_ids_append(&a->answered, p.ids.id, p.ids.count) ||
+          gn_fail(e, GN_NO_MEMORY, "conversation: out of memory"));
     p.end = end + p.text.len;
-    out->used = gn_session_count(s);
+    out->used = from + (int64_t)p.ids.count;
+    if (elsewhere) {
+        gn_session_free(p.state);
+        p.state = NULL;
+    }
     gn_job_release(&job);
     if (!ok) {
-        release(&p);
+        gn_passage_release(&p);
         return false;
     }
-    return keep_passage(r, p, e);
+    return gn_passage_keep(r, p, e);
 }
 
 /* The passage of the answer that this one begins as, if the model's state is kept there. */
 static const passage *alike(const gn_reading *r, const gn_ask *a, const passage *seam) {
-    const passage *p = find(r, a->like);
+    const passage *p = gn_passage_find(r, a->like);
     const bool same = p && p->state && seam && seam->id == a->said[a->n_said - 1].id &&
                       p->from == seam->id && p->ids.count <= a->begin.count &&
                       memcmp(p->ids.id, a->begin.id, p->ids.count * sizeof *p->ids.id) == 0;
     return same ? p : NULL;
 }
 
-/* The question's own passage, unless it is read already (another answer to it), and the
- * state s at its end, if it is wanted. Takes what p holds. */
-static bool keep_question(gn_reading *r, const gn_ask *a, const passage *seam, passage p,
-                          gn_slice text, const gn_session *s, gn_error *e) {
-    bool ok = true;
-    if (!(seam && seam->id == p.id)) {
-        p.from = seam ? seam->id : -1;
-        p.end = text.len;
-        gn_str_add(&p.text, gn_slice_from(text, seam ? seam->end : 0));
-        if (!gn_str_ok(&p.text, e)) {
-            release(&p);
-            return false;
-        }
-        ok = keep_passage(r, p, e);
-    } else
-        release(&p);
-    passage *mine = ok ? find(r, a->said[a->n_said - 1].id) : NULL;
-    if (mine && !mine->state && is_wanted(a, mine->id))
-        ok = (mine->state = gn_session_fork(s, e)) != NULL;
-    return ok;
+/* Tokens of all passages up to the end of p. */
+static int64_t tokens_up_to(const gn_reading *r, const passage *p) {
+    int64_t all = 0;
+    for (; p; p = gn_passage_find(r, p->from))
+        all += (int64_t)p->ids.count;
+    return all;
 }
 
-bool gn_reading_answer(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
+/* The state s at the question's end, if it is wanted. */
+static bool keep_question(gn_reading *r, const gn_ask *a, const gn_session *s, gn_error *e) {
+    passage *mine = gn_passage_find(r, a->said[a->n_said - 1].id);
+    return !mine || mine->state || !is_wanted(a, mine->id) ||
+           (mine->state = gn_session_fork(s, e)) != NULL;
+}
+
+bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                        gn_error *e) {
     const double start = gn_seconds();
     feeding f = {.hooks = h, .chunk = 256};
     speaking told = {.hooks = h, .tokenizer = gn_engine_tokenizer(r->engine)};
-    passage *seam = NULL, p = {.id = a->said[a->n_said - 1].id, .from = -1};
+    passage *seam = NULL;
     gn_str text = {0};
-    gn_ids prefix = {0};
+    gn_ids prefix = {0}, rest = {0};
     gn_session *s = NULL;
     size_t known = 0; /* tokens of the beginning that s has read */
     int64_t from = 0; /* where in s the answer begins */
     *out = (gn_answered){0};
-    bool ok = render(r, a, &text, e) && find_seam(r, a, gn_str_slice(&text), &seam, &p.ids, e) &&
+    bool ok = gn_reading_remember(r, a, e) &&
+              gn_reading_render(r, a, a->n_said, 0, true, &text, e) &&
+              find_seam(r, a, gn_str_slice(&text), &seam, &rest, e) &&
               gn_encode(gn_engine_tokenizer(r->engine), gn_str_slice(&a->prefix), 0, &prefix, e);
     out->begun = (int64_t)(a->begin.count + prefix.count);
+    ok = ok && fits(r, tokens_up_to(r, seam) + (int64_t)rest.count + out->begun, e);
+    const int64_t at = seam ? seam->id : -1;
+    ok = ok && gn_reading_deal(r, a, gn_str_slice(&text), at, &rest, e);
+    if (ok && h->heard)
+        h->heard(h->user, a);
+    seam = gn_passage_find(r, at);
     const passage *as = ok ? alike(r, a, seam) : NULL;
     if (as) {
         known = as->ids.count;
         f.all = out->begun - (int64_t)known;
         s = gn_session_fork(as->state, e);
         from = s ? gn_session_count(s) - (int64_t)known : 0;
-        ok = s && fits(r, gn_session_count(s) + f.all, e);
-        release(&p);
+        ok = s != NULL;
     } else if (ok) {
-        f.all = (int64_t)p.ids.count + out->begun;
+        f.all = (int64_t)rest.count + out->begun;
         s = session_at(r, seam, &f, e);
-        ok = s && feed(s, &p.ids, GN_READ, &f, e);
+        ok = s && feed(s, &rest, GN_READ, &f, e);
         if (ok)
             from = gn_session_count(s);
-        if (ok)
-            ok = keep_question(r, a, seam, p, gn_str_slice(&text), s, e);
-        else
-            release(&p);
-    } else
-        release(&p);
+        ok = ok && keep_question(r, a, s, e);
+    }
     ok = ok && begin(r, a, s, known, &prefix, &f, &told, e);
     if (ok) {
         out->read = f.done;
@@ -523,7 +531,9 @@ bool gn_reading_answer(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h
         gn_session_free(s);
     trim(r, a, out);
     gn_str_release(&told.whole);
+    gn_str_release(&told.shown);
     gn_str_release(&text);
     gn_ids_release(&prefix);
+    gn_ids_release(&rest);
     return ok;
 }

@@ -20,6 +20,8 @@ typedef struct gn_said {
     int64_t id;
     gn_role role;
     gn_str text;
+    gn_ids ids; /* its tokens, where they are known; after the question was heard, of all */
+    bool typed; /* of a reply: a person wrote it */
 } gn_said;
 
 typedef struct gn_ask {
@@ -37,9 +39,14 @@ typedef struct gn_ask {
     gn_ids begin;
     gn_str prefix;
     int64_t like; /* a turn whose answer may begin so: its state is used if it does; -1: none */
+    /* Filled in: */
+    gn_ids answered; /* tokens of the answer */
+    gn_ids held;     /* turns whose states are kept in memory */
 } gn_ask;
 gn_ask *gn_ask_new(void); /* NULL when out of memory */
 bool gn_ask_say(gn_ask *a, int64_t id, gn_role role, gn_slice text);
+/* Of what was said last: its tokens as they were read before, from a database. */
+bool gn_ask_known(gn_ask *a, const gn_ids *ids, bool typed);
 void gn_ask_free(gn_ask *a);
 
 typedef struct gn_answered {
@@ -61,6 +68,8 @@ typedef struct gn_spoken {
 } gn_spoken;
 
 typedef struct gn_reading_hooks {
+    /* The tokens of what was said are known (a->said), and none is read yet. May be NULL. */
+    void (*heard)(void *user, const gn_ask *a);
     bool (*reading)(void *user, int64_t done, int64_t all); /* false: cancel */
     bool (*spoken)(void *user, const gn_spoken *s);         /* false: stop there */
     void *user;
@@ -71,7 +80,7 @@ gn_reading *gn_reading_new(gn_engine *g, gn_error *e);
 void gn_reading_free(gn_reading *r); /* before the engine */
 /* Read what is new, then answer. Stopped by text() it has answered (GN_STOP_INTERRUPTED);
  * cancelled while reading GN_CANCELLED, and as if it had not been asked. */
-bool gn_reading_answer(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
+bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                        gn_error *e);
 
 #endif

@@ -102,8 +102,8 @@ static void fail(engine_worker *w, const gn_error *e) {
     tell(w, ev);
 }
 
-static void answer(engine_worker *w, gn_reading *r, const gn_ask *ask) {
-    const gn_reading_hooks hooks = {reading, spoken, w};
+static void answer(engine_worker *w, gn_reading *r, gn_ask *ask) {
+    const gn_reading_hooks hooks = {.reading = reading, .spoken = spoken, .user = w};
     gn_error e = {0};
     gn_answered done;
     w->answer = ask->answer;
