@@ -287,7 +287,7 @@ typedef struct scoring {
     const gn_judge *judge;
     gn_arena *a;
     gn_error *e;
-    gn_row *row;
+    gn_score_row *row;
     int n_row, measure;
 } scoring;
 
@@ -296,13 +296,13 @@ static bool no_memory(gn_error *e) { return gn_fail(e, GN_NO_MEMORY, "out of mem
 static void put(scoring *s, int measure, double value, double weight, gn_slice extracted,
                 bool invalid) {
     const gn_measure *m = &s->task->measure[measure];
-    s->row[s->n_row++] = (gn_row){.metric = m->metric,
-                                  .filter = m->filter,
-                                  .value = value,
-                                  .weight = weight,
-                                  .extracted = extracted,
-                                  .invalid = invalid,
-                                  .measure = measure};
+    s->row[s->n_row++] = (gn_score_row){.metric = m->metric,
+                                        .filter = m->filter,
+                                        .value = value,
+                                        .weight = weight,
+                                        .extracted = extracted,
+                                        .invalid = invalid,
+                                        .measure = measure};
 }
 
 static bool put_index(scoring *s, double value, double weight, int chosen) {
@@ -617,7 +617,8 @@ static bool score_pipeline(scoring *s, const gn_pipeline *p) {
 }
 
 bool gn_document_score(const gn_task *t, const gn_document *doc, const gn_answer *answer, int n,
-                       const gn_judge *judge, gn_arena *a, gn_row **row, int *n_row, gn_error *e) {
+                       const gn_judge *judge, gn_arena *a, gn_score_row **row, int *n_row,
+                       gn_error *e) {
     scoring s = {.task = t, .doc = doc, .answer = answer, .n = n, .judge = judge, .a = a, .e = e};
     const int want = t->kind == GN_TASK_GENERATE ? t->repeats : doc->n_request;
     bool ok = n == want || gn_fail(e, GN_INVALID, "%d answers to %d questions", n, want);

@@ -24,19 +24,20 @@ typedef struct gn_judge {
     void *user;
 } gn_judge;
 
-typedef struct gn_row {
+typedef struct gn_score_row {
     gn_slice metric, filter;
     double value;
     double weight;      /* 1, or words, bytes, tokens, instructions */
     gn_slice extracted; /* the filtered answer, or the chosen index as text; data NULL: none */
     bool invalid;       /* the filter found nothing */
     int measure;        /* index into the task's measures */
-} gn_row;
+} gn_score_row;
 
 /* All rows of a document, at most n_measure of them, in a. Without judge (NULL) pass_at_1
  * is an error that says so. answer: one a request; for generate one a repeat. */
 bool gn_document_score(const gn_task *t, const gn_document *doc, const gn_answer *answer, int n,
-                       const gn_judge *judge, gn_arena *a, gn_row **row, int *n_row, gn_error *e);
+                       const gn_judge *judge, gn_arena *a, gn_score_row **row, int *n_row,
+                       gn_error *e);
 
 /* A row read back. */
 typedef struct gn_item {

@@ -276,7 +276,7 @@ static bool run_with_id(gn_store *s, const char *text, int64_t id, gn_error *e) 
     return gn_sql_run(q, e);
 }
 
-int64_t gn_results_said(gn_store *s, const gn_said *said, bool fresh, gn_error *e) {
+int64_t gn_results_said(gn_store *s, const gn_stored_answer *said, bool fresh, gn_error *e) {
     gn_known known = {0};
     bool found = false;
     if (said->row.cache_key && !gn_results_find(s, said->row.cache_key, &known, &found, e))
@@ -309,7 +309,7 @@ static bool add_response(gn_store *s, int64_t sample, const gn_sample *x, int i,
 }
 
 /* SQLite has no NaN: such a score is one that is not there. */
-static bool add_score(gn_store *s, int64_t sample, const gn_row *r, gn_error *e) {
+static bool add_score(gn_store *s, int64_t sample, const gn_score_row *r, gn_error *e) {
     if (isnan(r->value))
         return true;
     gn_statement *q = gn_sql_prepare(gn_store_sql(s),

@@ -61,16 +61,16 @@ typedef struct gn_known {
 bool gn_results_find(gn_store *s, const uint8_t key[32], gn_known *out, bool *found, gn_error *e);
 
 /* One answer to be stored; of generation the tokens always, of scores when asked for. */
-typedef struct gn_said {
+typedef struct gn_stored_answer {
     gn_response row;
     const int32_t *id; /* [n] its tokens; NULL: no rows of them */
     const gn_logprob *score;
     const gn_top *top; /* [n, k] */
     int n, k;
-} gn_said;
+} gn_stored_answer;
 /* Store it and return its id; where the key is there already, the row that has it (made
  * complete with tokens it lacks). fresh: the key goes over to a new row. 0 on failure. */
-int64_t gn_results_said(gn_store *s, const gn_said *said, bool fresh, gn_error *e);
+int64_t gn_results_said(gn_store *s, const gn_stored_answer *said, bool fresh, gn_error *e);
 
 /* A sample and what belongs to it: response[i] is answer i. */
 typedef struct gn_sample {
@@ -80,7 +80,7 @@ typedef struct gn_sample {
     const int64_t *response; /* [n] */
     const bool *cached;      /* [n] */
     int n;
-    const gn_row *row; /* [n_row] */
+    const gn_score_row *row; /* [n_row] */
     int n_row;
     const char *error; /* NULL: done */
 } gn_sample;

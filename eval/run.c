@@ -229,7 +229,7 @@ static bool begin_run(runner *r, gn_eval_start *start, gn_error *e) {
 
 /* A sample ready to be written: its rows, made before the transaction. */
 typedef struct scored {
-    gn_row *row;
+    gn_score_row *row;
     int n_row;
 } scored;
 
@@ -269,32 +269,32 @@ static int64_t write_want(runner *r, gn_want *x, gn_error *e) {
         return x->response;
     if (!gn_store_text(r->store, rolling ? q->continuation : q->context, prompt, e))
         return 0;
-    gn_said said = {.row = {.cache_key = x->key,
-                            .request_hash = x->hash,
-                            .checkpoint = r->checkpoint,
-                            .build = r->build,
-                            .kind = generate  ? "generate"
-                                    : rolling ? "rolling"
-                                              : "loglikelihood",
-                            .prompt_hash = prompt,
-                            .continuation = rolling ? GN_S("") : q->continuation,
-                            .logprob = x->logprob,
-                            .greedy = x->greedy,
-                            .output = gn_str_slice(&x->output),
-                            .stop = x->stop,
-                            .n_prompt = (int64_t)x->context.count +
-                                        (generate ? 0 : (int64_t)x->token.count - 1),
-                            .n_out = x->n_out,
-                            .n_reused = x->n_reused,
-                            .prompt_ms = x->prompt_ms,
-                            .gen_ms = x->gen_ms,
-                            .truncated = x->truncated,
-                            .boundary = x->boundary},
-                    .id = x->said.count ? x->said.id : NULL,
-                    .score = x->score,
-                    .top = x->top,
-                    .n = (int)x->said.count,
-                    .k = r->suite->o->logprobs > 0 ? r->suite->o->logprobs : 0};
+    gn_stored_answer said = {.row = {.cache_key = x->key,
+                                     .request_hash = x->hash,
+                                     .checkpoint = r->checkpoint,
+                                     .build = r->build,
+                                     .kind = generate  ? "generate"
+                                             : rolling ? "rolling"
+                                                       : "loglikelihood",
+                                     .prompt_hash = prompt,
+                                     .continuation = rolling ? GN_S("") : q->continuation,
+                                     .logprob = x->logprob,
+                                     .greedy = x->greedy,
+                                     .output = gn_str_slice(&x->output),
+                                     .stop = x->stop,
+                                     .n_prompt = (int64_t)x->context.count +
+                                                 (generate ? 0 : (int64_t)x->token.count - 1),
+                                     .n_out = x->n_out,
+                                     .n_reused = x->n_reused,
+                                     .prompt_ms = x->prompt_ms,
+                                     .gen_ms = x->gen_ms,
+                                     .truncated = x->truncated,
+                                     .boundary = x->boundary},
+                             .id = x->said.count ? x->said.id : NULL,
+                             .score = x->score,
+                             .top = x->top,
+                             .n = (int)x->said.count,
+                             .k = r->suite->o->logprobs > 0 ? r->suite->o->logprobs : 0};
     /* A twin's first has written the row, which is as fresh as this one. */
     return gn_results_said(r->store, &said, r->fresh && !x->twin, e);
 }

@@ -154,7 +154,7 @@ static bool same_rows(const gn_value *row, bench *b, gn_arena *a, gn_error *e) {
     const gn_value *answers = jsonl_at(row, "answers"), *want = jsonl_at(row, "want");
     gn_answer answer[32];
     gn_document d;
-    gn_row *got;
+    gn_score_row *got;
     int n = 0;
     if (!gn_asker_ask(b->asker, jsonl_integer(jsonl_at(row, "doc")), &d, e))
         return false;

@@ -423,7 +423,7 @@ TEST(acc_norm_counts_characters_and_acc_bytes_bytes) {
     const gn_answer answer[2] = {{.logprob = -3}, {.logprob = -4}};
     gn_arena a = {0};
     gn_error e = {0};
-    gn_row *row;
+    gn_score_row *row;
     int n;
     if (CHECK(ask_first(x, &s, &d, &doc)) &&
         CHECK(gn_document_score(s.task[0], &doc, answer, 2, NULL, &a, &row, &n, &e) && n == 3)) {
@@ -481,7 +481,7 @@ TEST(a_program_is_judged_with_the_answer_in_it) {
     const gn_judge by = {judge, program};
     gn_arena a = {0};
     gn_error e = {0};
-    gn_row *row;
+    gn_score_row *row;
     int n;
     if (CHECK(ask_first(x, &s, &d, &doc))) {
         CHECK(!gn_document_score(s.task[0], &doc, &answer, 1, NULL, &a, &row, &n, &e) &&
