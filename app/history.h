@@ -71,7 +71,7 @@ typedef struct gn_reply {
 } gn_reply;
 
 /* The hash of a message below parent [32] (of a root: the tokenizer's sha). */
-bool gn_message_hash(const uint8_t *parent, gn_role role, const gn_ids *ids,
+bool gn_message_hash(const uint8_t *parent, gn_role role, const gn_ids *ids, gn_slice text,
                      uint8_t hash[GN_SHA256_BYTES], gn_error *e);
 
 /* Store what is not yet stored of the path from the root to turn `id`, which becomes the head.

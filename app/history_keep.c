@@ -5,7 +5,7 @@
 
 enum { NAME_BYTES = 60 }; /* most of a first line that names a session */
 
-bool gn_message_hash(const uint8_t *parent, gn_role role, const gn_ids *ids,
+bool gn_message_hash(const uint8_t *parent, gn_role role, const gn_ids *ids, gn_slice text,
                      uint8_t hash[GN_SHA256_BYTES], gn_error *e) {
     gn_key *k = gn_key_new();
     if (!k)
@@ -13,6 +13,8 @@ bool gn_message_hash(const uint8_t *parent, gn_role role, const gn_ids *ids,
     gn_key_part(k, parent, GN_SHA256_BYTES);
     gn_key_text(k, gn_slice_of(gn_role_name(role)));
     gn_key_part(k, ids->id, ids->count * sizeof *ids->id);
+    if (ids->count == 0 && text.len > 0) /* its tokens are with what follows */
+        gn_key_text(k, text);
     gn_key_end(k, hash);
     return true;
 }
@@ -160,7 +162,8 @@ static bool keep(gn_history *h, gn_record *r, const gn_transcript *t, const gn_i
         const uint8_t *parent = i ? hash[i - 1] : r->tokenizer;
         if (turn->stored)
             memcpy(hash[i], turn->hash, GN_SHA256_BYTES);
-        else if (!gn_message_hash(parent, turn->role, &turn->ids, hash[i], e) ||
+        else if (!gn_message_hash(parent, turn->role, &turn->ids, gn_str_slice(&turn->text),
+                                  hash[i], e) ||
                  !put_message(h, turn, parent, i == 0, hash[i], e))
             return false;
     }

@@ -250,6 +250,18 @@ void gn_line_set(gn_slice text) {
     rl_end_undo_group();
 }
 
+void gn_line_replace(size_t at, size_t bytes, gn_slice text) {
+    const size_t point = (size_t)rl_point, behind = at + bytes;
+    rl_begin_undo_group();
+    rl_delete_text((int)at, (int)behind);
+    rl_point = (int)at;
+    gn_line_insert(text);
+    rl_end_undo_group();
+    rl_point = (int)(point <= at       ? point
+                     : point >= behind ? point - bytes + text.len
+                                       : at + text.len);
+}
+
 gn_slice gn_line_text(void) { return whole(); }
 size_t gn_line_point(void) { return (size_t)rl_point; }
 

@@ -17,9 +17,11 @@ void gn_line_close(void);
 void gn_line_type(gn_slice bytes);  /* keys as the terminal sends them */
 void gn_line_insert(gn_slice text); /* at the cursor, as it is; undone in one step */
 void gn_line_set(gn_slice text);    /* instead of what is there; the cursor at its end */
-gn_slice gn_line_text(void);        /* until the next call */
-size_t gn_line_point(void);         /* the cursor, in bytes */
-const char *gn_line_prompt(void);   /* "(reverse-i-search)..." while readline asks; else NULL */
+/* Something else where so many bytes stand at `at`; the cursor stays where it is in the rest. */
+void gn_line_replace(size_t at, size_t bytes, gn_slice text);
+gn_slice gn_line_text(void);      /* until the next call */
+size_t gn_line_point(void);       /* the cursor, in bytes */
+const char *gn_line_prompt(void); /* "(reverse-i-search)..." while readline asks; else NULL */
 /* Enter was accepted: its text is appended to out, and the line is empty. */
 bool gn_line_taken(gn_str *out);
 void gn_line_accept(void); /* as Enter does */

@@ -1,6 +1,8 @@
 /* reading.c - see reading.h. */
 #include "app/reading_internal.h"
 
+#include "app/lead.h"
+
 #include <stdlib.h>
 
 gn_ask *gn_ask_new(void) {
@@ -96,22 +98,6 @@ bool gn_passage_keep(gn_reading *r, passage p, gn_error *e) {
     return true;
 }
 
-/* What stands in front and is no message: the template's variables. */
-static bool lead(gn_arena *arena, gn_value *vars, gn_role role, gn_slice json, gn_error *e) {
-    gn_value *v = gn_json_parse(arena, json, e);
-    if (!v)
-        return false;
-    if (role == GN_ROLE_TOOLS)
-        return gn_value_set(arena, vars, GN_S("tools"), v);
-    gn_value *list = gn_value_get(vars, GN_S("documents"));
-    if (!gn_value_is(list, GN_LIST)) {
-        list = gn_value_list(arena);
-        if (!gn_value_set(arena, vars, GN_S("documents"), list))
-            return false;
-    }
-    return gn_value_add(arena, list, v);
-}
-
 static bool add_message(gn_arena *arena, gn_value *messages, gn_role role, gn_slice text) {
     gn_value *m = gn_value_map(arena);
     return gn_value_set(arena, m, GN_S("role"),
@@ -129,7 +115,7 @@ bool gn_reading_render(gn_reading *r, const gn_ask *a, size_t n, int more, bool 
         const gn_said *said = &a->said[i];
         const gn_slice text = gn_str_slice(&said->text);
         if (said->role == GN_ROLE_TOOLS || said->role == GN_ROLE_DOCUMENT)
-            ok = lead(&arena, vars, said->role, text, e);
+            ok = gn_lead_apply(&arena, vars, said->role, text, e);
         else if (said->role != GN_ROLE_SYSTEM || text.len > 0) /* "": the template's own */
             ok = add_message(&arena, messages, said->role, text);
     }

@@ -120,7 +120,9 @@ bool gn_reading_remember(gn_reading *r, const gn_ask *a, gn_error *e) {
         const passage *known = gn_passage_find(r, said->id);
         if (!known) {
             passage p = {.id = said->id, .from = from, .kind = kind_of(said)};
-            if (said->ids.count == 0 && (i > 0 || said->text.len > 0))
+            /* What stands in front has its tokens in the last of it. */
+            const bool leads = i + 1 < a->n_said && gn_role_leads(a->said[i + 1].role);
+            if (said->ids.count == 0 && (i > 0 || said->text.len > 0) && !leads)
                 return true;        /* new from here on */
             gn_error foreign = {0}; /* tokens of another vocabulary: read anew */
             if (!gn_ids_append(&p.ids, said->ids.id, said->ids.count) ||

@@ -133,20 +133,40 @@ bool gn_transcript_redo(gn_transcript *t) {
     return true;
 }
 
+static const gn_turn *copy_below(gn_transcript *t, const gn_turn *parent, const gn_turn *old) {
+    gn_turn *copy = gn_transcript_add(t, parent->id, old->role, gn_str_slice(&old->text));
+    if (copy) {
+        copy->complete = true;
+        copy->stop = old->stop;
+        copy->tokens = old->tokens;
+    }
+    return copy;
+}
+
 bool gn_transcript_reroot(gn_transcript *t, gn_slice system) {
     gn_ids path = {0};
     bool ok = gn_transcript_path(t, t->head, &path);
     const gn_turn *last = ok ? gn_transcript_add(t, -1, GN_ROLE_SYSTEM, system) : NULL;
-    for (size_t i = 1; last && i < path.count; i++) {
-        const gn_turn *old = t->turn[path.id[i]];
-        gn_turn *copy = gn_transcript_add(t, last->id, old->role, gn_str_slice(&old->text));
-        if (copy) {
-            copy->complete = true;
-            copy->stop = old->stop;
-            copy->tokens = old->tokens;
-        }
-        last = copy;
-    }
+    for (size_t i = 1; last && i < path.count; i++)
+        last = copy_below(t, last, t->turn[path.id[i]]);
+    gn_ids_release(&path);
+    return last != NULL;
+}
+
+bool gn_transcript_lead(gn_transcript *t, gn_role role, gn_slice text) {
+    gn_ids path = {0};
+    size_t i = 1;
+    const bool ok = gn_transcript_path(t, t->head, &path) && path.count > 0;
+    const gn_turn *root = ok ? t->turn[path.id[0]] : NULL,
+                  *last = ok ? gn_transcript_add(t, -1, GN_ROLE_SYSTEM, gn_str_slice(&root->text))
+                             : NULL;
+    for (; last && i < path.count && gn_role_leads(t->turn[path.id[i]]->role); i++)
+        if (role != GN_ROLE_TOOLS || t->turn[path.id[i]]->role != role)
+            last = copy_below(t, last, t->turn[path.id[i]]);
+    if (last && text.len > 0)
+        last = gn_transcript_add(t, last->id, role, text);
+    for (; last && i < path.count; i++)
+        last = copy_below(t, last, t->turn[path.id[i]]);
     gn_ids_release(&path);
     return last != NULL;
 }

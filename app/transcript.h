@@ -15,8 +15,8 @@ typedef enum gn_role {
     GN_ROLE_MODEL,
     GN_ROLE_TOOL, /* what a tool answered, given by the user */
     /* Directly below the root, and no messages to the template but its variables: */
-    GN_ROLE_TOOLS,    /* `tools`: a JSON list of definitions */
-    GN_ROLE_DOCUMENT, /* one of `documents`: a JSON object */
+    GN_ROLE_TOOLS,    /* `tools` (lead.h) */
+    GN_ROLE_DOCUMENT, /* one of `documents` */
 } gn_role;
 /* "system", "user", "assistant", "tool": as templates say it; "tools", "document". */
 const char *gn_role_name(gn_role r);
@@ -75,6 +75,9 @@ bool gn_transcript_undo(gn_transcript *t);
 bool gn_transcript_redo(gn_transcript *t);
 /* The branch in view below a new root with this system prompt. False when out of memory. */
 bool gn_transcript_reroot(gn_transcript *t, gn_slice system);
+/* The branch in view below a new root with one more thing in front: a document, or tools instead
+ * of those it had (text "": none). False when out of memory, or there is no root. */
+bool gn_transcript_lead(gn_transcript *t, gn_role role, gn_slice text);
 
 /* What it takes to go on from the end of a turn: from where the nearest state is (GN_HELD_NOT:
  * there is none, all is read), and how many tokens are to be read after it. tokens is -1 when

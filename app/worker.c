@@ -1,6 +1,7 @@
 /* worker.c - see worker.h. */
 #include "app/worker.h"
 
+#include "app/lead.h"
 #include "app/queue.h"
 
 #include <pthread.h>
@@ -8,13 +9,15 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { EVENTS = 256, QUESTIONS = 2, NOTHING = -2 };
+enum { EVENTS = 256, QUESTIONS = 4, COUNTS = 64, NOTHING = -2 };
 
 typedef struct engine_worker {
     gn_worker worker;
     char *path;
     gn_engine_options options;
-    gn_queue *asks, *events;
+    gn_queue *asks, *events, *counts;
+    atomic_bool woken; /* a question without words waits, so that counts are seen */
+    gn_engine *engine; /* the engine's thread alone */
     pthread_t thread;
     atomic_bool closing;
     atomic_llong stopped; /* the answer that shall end; NOTHING: none */
@@ -29,12 +32,26 @@ void gn_event_free(void *event) {
         return;
     gn_str_release(&ev->text);
     gn_str_release(&ev->note);
+    gn_str_release(&ev->preset);
     gn_vocabulary_free(ev->vocabulary);
     gn_tokens_release(&ev->made);
     free(ev);
 }
 
 static void free_ask(void *ask) { gn_ask_free(ask); }
+
+/* A text whose tokens somebody wants counted. */
+typedef struct count {
+    int64_t tag;
+    gn_str text;
+} count;
+
+static void free_count(void *item) {
+    count *c = item;
+    if (c)
+        gn_str_release(&c->text);
+    free(c);
+}
 
 /* ---- on the engine's thread --------------------------------------------- */
 
@@ -59,6 +76,24 @@ static bool wanted(engine_worker *w) {
     return !atomic_load(&w->closing) && atomic_load(&w->stopped) != w->answer;
 }
 
+/* What waits to be counted. */
+static void count_all(engine_worker *w) {
+    for (count *c; (c = gn_queue_poll(w->counts)); free_count(c)) {
+        gn_ids ids = {0};
+        gn_error e = {0};
+        if (w->engine &&
+            gn_encode(gn_engine_tokenizer(w->engine), gn_str_slice(&c->text), 0, &ids, &e)) {
+            gn_event *ev = event_of(w, GN_EVENT_COUNTED);
+            if (ev) {
+                ev->answer = c->tag;
+                ev->done = (int64_t)ids.count;
+            }
+            tell(w, ev);
+        }
+        gn_ids_release(&ids);
+    }
+}
+
 /* Progress, at most twenty times a second. */
 static bool progress(engine_worker *w, gn_event_kind kind, int64_t done, int64_t all) {
     const double now = gn_seconds();
@@ -80,11 +115,13 @@ static bool loading(void *user, size_t done, size_t all) {
 }
 
 static bool reading(void *user, int64_t done, int64_t all) {
+    count_all(user);
     return progress(user, GN_EVENT_READING, done, all);
 }
 
 static bool spoken(void *user, const gn_spoken *s) {
     engine_worker *w = user;
+    count_all(w);
     gn_event *ev = event_of(w, GN_EVENT_TEXT);
     if (ev) {
         ev->done = s->tokens;
@@ -139,11 +176,13 @@ static void *work(void *user) {
     gn_error e = {0};
     gn_engine *g = open_engine(w, &e);
     gn_reading *r = g ? gn_reading_new(g, &e) : NULL;
+    w->engine = r ? g : NULL;
     if (r) {
         gn_event *ev = event_of(w, GN_EVENT_OPENED);
         if (ev) {
             gn_str_puts(&ev->text, gn_engine_name(g));
             gn_str_puts(&ev->note, gn_engine_warnings(g));
+            gn_preset(g, &ev->preset);
             ev->context = gn_engine_context(g);
             ev->vocab = gn_engine_vocab(g);
             ev->sampling = gn_engine_sampling(g);
@@ -152,9 +191,13 @@ static void *work(void *user) {
         tell(w, ev);
     } else
         fail(w, &e);
-    for (gn_ask *ask; (ask = gn_queue_take(w->asks)); gn_ask_free(ask))
-        if (r && !atomic_load(&w->closing))
+    for (gn_ask *ask; (ask = gn_queue_take(w->asks)); gn_ask_free(ask)) {
+        if (ask->n_said == 0)
+            atomic_store(&w->woken, false);
+        else if (r && !atomic_load(&w->closing))
             answer(w, r, ask);
+        count_all(w);
+    }
     gn_reading_free(r);
     gn_engine_close(g);
     return NULL;
@@ -171,6 +214,27 @@ static bool ask(gn_worker *worker, gn_ask *a) {
     return false;
 }
 
+static bool count_text(gn_worker *worker, int64_t tag, gn_slice text) {
+    engine_worker *w = (engine_worker *)worker;
+    count *c = calloc(1, sizeof *c);
+    if (!c)
+        return false;
+    c->tag = tag;
+    gn_str_add(&c->text, text);
+    if (c->text.failed || !gn_queue_offer(w->counts, c)) {
+        free_count(c);
+        return false;
+    }
+    /* Who waits for a question is woken by one without words; where there is no room for it the
+     * engine is awake. */
+    gn_ask *wake = atomic_exchange(&w->woken, true) ? NULL : gn_ask_new();
+    if (wake && !gn_queue_offer(w->asks, wake)) {
+        gn_ask_free(wake);
+        atomic_store(&w->woken, false);
+    }
+    return true;
+}
+
 static gn_event *next(gn_worker *worker) {
     return gn_queue_poll(((engine_worker *)worker)->events);
 }
@@ -184,6 +248,7 @@ static int fd(gn_worker *worker) { return gn_queue_fd(((engine_worker *)worker)-
 static void release(engine_worker *w) {
     gn_queue_free(w->asks, free_ask);
     gn_queue_free(w->events, gn_event_free);
+    gn_queue_free(w->counts, free_count);
     free(w->path);
     free(w);
 }
@@ -203,7 +268,7 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error
         gn_fail(e, GN_NO_MEMORY, "engine thread: out of memory");
         return NULL;
     }
-    w->worker = (gn_worker){ask, next, stop, fd, close_worker};
+    w->worker = (gn_worker){ask, count_text, next, stop, fd, close_worker};
     w->path = strdup(path);
     w->options = *o;
     w->options.progress = loading;
@@ -212,6 +277,7 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error
     atomic_store(&w->stopped, NOTHING);
     w->asks = gn_queue_new(QUESTIONS, e);
     w->events = gn_queue_new(EVENTS, e);
+    w->counts = gn_queue_new(COUNTS, e);
     /* Signals are the screen's, but for those of a fault. */
     sigset_t all, before;
     sigfillset(&all);
@@ -219,8 +285,8 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error
     for (size_t i = 0; i < sizeof fault / sizeof fault[0]; i++)
         sigdelset(&all, fault[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const bool ok =
-        w->path && w->asks && w->events && pthread_create(&w->thread, NULL, work, w) == 0;
+    const bool ok = w->path && w->asks && w->events && w->counts &&
+                    pthread_create(&w->thread, NULL, work, w) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (ok)
         return &w->worker;

@@ -16,6 +16,7 @@ typedef enum gn_event_kind {
     GN_EVENT_READING, /* done of all tokens of a question */
     GN_EVENT_TEXT,    /* more of an answer; done: tokens so far, seconds since the first */
     GN_EVENT_DONE,    /* answered */
+    GN_EVENT_COUNTED, /* answer: the tag it was asked with; done: tokens of that text */
     GN_EVENT_FAILED,  /* error; with answer -1 the engine could not be opened */
 } gn_event_kind;
 
@@ -26,6 +27,7 @@ typedef struct gn_event {
     double seconds;
     gn_str text;     /* TEXT; OPENED: the checkpoint's name */
     gn_str note;     /* OPENED: what the engine warns of */
+    gn_str preset;   /* OPENED: the system prompt of the template itself; "": none */
     int64_t context; /* OPENED: most tokens of a conversation */
     int vocab;       /* OPENED */
     gn_sampling sampling;
@@ -40,6 +42,8 @@ typedef struct gn_worker gn_worker;
 struct gn_worker {
     /* Takes the question; false (and it is freed) when it is busy. */
     bool (*ask)(gn_worker *w, gn_ask *ask);
+    /* Count the tokens of a text, between steps too; false when too many wait. */
+    bool (*count)(gn_worker *w, int64_t tag, gn_slice text);
     gn_event *(*next)(gn_worker *w); /* NULL: none. Free with gn_event_free() */
     void (*stop)(gn_worker *w, int64_t answer);
     int (*fd)(gn_worker *w);

@@ -19,6 +19,14 @@ typedef struct gn_message {
     unsigned fold; /* GN_FOLD_... */
 } gn_message;
 
+/* Text that stands in the input as a mark: a long paste, a file, what a command said. */
+typedef enum gn_insert_kind { GN_INSERT_PASTE, GN_INSERT_FILE, GN_INSERT_OUTPUT } gn_insert_kind;
+typedef struct gn_insert {
+    gn_insert_kind kind;
+    gn_str name, text;
+    int64_t tokens; /* -1: not counted yet */
+} gn_insert;
+
 typedef struct gn_chat {
     gn_transcript turns;
     gn_message *message; /* [n_message], by id */
@@ -27,8 +35,8 @@ typedef struct gn_chat {
 
     gn_str queue[GN_CHAT_QUEUE]; /* written while a reply came */
     int n_queue;
-    gn_str *paste; /* folded pastes, by number from 1 */
-    int n_paste;
+    gn_insert *insert; /* [n_insert], by number from 1 */
+    int n_insert;
 
     bool raw; /* markdown is shown as it was written, whatever the setting says */
     bool opened;
@@ -105,7 +113,22 @@ void gn_chat_raw(gn_chat *c, gn_tui *t);
 void gn_chat_fold(gn_chat *c, gn_tui *t);
 /* Block `number` of code, counted over the branch; 0: of the selected message, else the last. */
 void gn_chat_copy(gn_chat *c, gn_tui *t, int64_t number);
-/* "[paste 2: 214 lines, 12 KiB]" */
-void gn_chat_paste_mark(int number, gn_slice text, gn_str *out);
+/* ---- chat_insert.c ------------------------------------------------------ */
+
+/* Into the input; folded to "[paste 2: 214 lines, 3,102 tokens]" when it is long. */
+void gn_chat_paste(void *self, gn_tui *t, gn_slice text);
+/* line with the text of marks in their place, appended. */
+void gn_chat_unfold(const gn_chat *c, gn_slice line, gn_str *out);
+/* /read: FILE, FILE:3-40 or !COMMAND into the input. */
+void gn_chat_read(gn_chat *c, gn_tui *t, gn_slice what);
+/* The text of a file a person named ("~/" is home): no binary one. */
+bool gn_chat_file(gn_slice name, gn_str *out, gn_error *e);
+/* Have those counted that were not: there was no engine. */
+void gn_chat_count_all(gn_chat *c, gn_tui *t);
+/* The tokens of insert `tag` are known. */
+void gn_chat_counted(gn_chat *c, gn_tui *t, int64_t tag, int64_t tokens);
+void gn_chat_insert_release(gn_chat *c);
+/* "131,072" */
+const char *gn_grouped(int64_t v, char out[32]);
 
 #endif

@@ -12,7 +12,7 @@
 /* ---- numbers ------------------------------------------------------------ */
 
 /* "131,072" */
-static const char *grouped(int64_t v, char out[32]) {
+const char *gn_grouped(int64_t v, char out[32]) {
     char digits[24];
     const int n = snprintf(digits, sizeof digits, "%lld", (long long)v);
     char *to = out;
@@ -33,14 +33,6 @@ static const char *bytes_text(size_t v, char out[32]) {
         x /= 1024;
     snprintf(out, 32, x < 10 && u > 0 ? "%.1f %s" : "%.0f %s", x, unit[u]);
     return out;
-}
-
-void gn_chat_paste_mark(int number, gn_slice text, gn_str *out) {
-    char size[32];
-    int lines = text.len > 0 && text.data[text.len - 1] != '\n';
-    for (size_t i = 0; i < text.len; i++)
-        lines += text.data[i] == '\n';
-    gn_str_fmt(out, "[paste %d: %d lines, %s]", number, lines, bytes_text(text.len, size));
 }
 
 /* Three digits: "31.2", "312", "3.12". */
@@ -256,7 +248,7 @@ static void draw_status(const gn_chat *c, gn_tui *t, const gn_shape *s) {
                  c->last.states, bytes_text(c->last.kept_bytes, b));
     }
     if (c->context > 0)
-        snprintf(part[3], 96, "%s/%s", grouped(c->last.used, a), grouped(c->context, b));
+        snprintf(part[3], 96, "%s/%s", gn_grouped(c->last.used, a), gn_grouped(c->context, b));
     if (!c->follow)
         snprintf(part[5], 96, "more below");
     snprintf(part[6], 96, "F1 help");

@@ -1,6 +1,7 @@
 /* run.c - the loop on a terminal: one poll for keys, the engine and signals. */
 #include "app/tui/view.h"
 
+#include "app/shell.h"
 #include "app/tui/clipboard.h"
 #include "app/tui/screen.h"
 
@@ -128,6 +129,21 @@ static bool edit(gn_tui *t, gn_str *text, gn_error *e) {
     return ok;
 }
 
+static bool shell(gn_tui *t, const char *command, gn_str *out, int *status, gn_error *e) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, old[2];
+    gn_screen_leave(t->user);
+    /* Ctrl+C is for the command, while it runs. */
+    sigaction(SIGINT, &ignore, &old[0]);
+    sigaction(SIGQUIT, &ignore, &old[1]);
+    printf("$ %s\n", command);
+    fflush(stdout);
+    const bool ok = gn_shell_run(command, out, status, e);
+    sigaction(SIGINT, &old[0], NULL);
+    sigaction(SIGQUIT, &old[1], NULL);
+    come_back(t);
+    return ok;
+}
+
 static bool copy(gn_tui *t, gn_slice text, gn_str *how, gn_error *e) {
     return gn_clipboard_put(text, !gn_settings_flag(t->settings, "readonly"), how, e);
 }
@@ -217,6 +233,7 @@ bool gn_tui_run(gn_tui *t, gn_error *e) {
     t->redraw = redraw;
     t->edit = edit;
     t->copy = copy;
+    t->shell = shell;
     fit(t);
     while (!t->quit && turn(t, &in, &drawn))
         ;

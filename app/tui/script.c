@@ -2,6 +2,7 @@
 #include "app/tui/script.h"
 
 #include "app/line.h"
+#include "app/shell.h"
 #include "app/tui/script_tokens.h"
 #include "app/tui/view.h"
 
@@ -63,6 +64,19 @@ static bool fake_ask(gn_worker *w, gn_ask *a) {
         ev->all = f->read;
     }
     gn_ask_free(a);
+    return true;
+}
+
+/* A word is a token. */
+static bool fake_count(gn_worker *w, int64_t tag, gn_slice text) {
+    fake *f = (fake *)w;
+    gn_event *ev = tell(f, GN_EVENT_COUNTED);
+    if (!ev)
+        return false;
+    ev->answer = tag;
+    for (size_t i = 0; i < text.len; i++)
+        ev->done += !strchr(" \t\n", text.data[i]) &&
+                    (i + 1 == text.len || strchr(" \t\n", text.data[i + 1]));
     return true;
 }
 
@@ -164,6 +178,11 @@ static bool keep_copy(gn_tui *t, gn_slice text, gn_str *how, gn_error *e) {
     return true;
 }
 
+static bool run_shell(gn_tui *t, const char *command, gn_str *out, int *status, gn_error *e) {
+    (void)t;
+    return gn_shell_run(command, out, status, e);
+}
+
 static void deliver(script *s) {
     gn_input_event ev;
     while (gn_input_next(&s->input, s->fake.now, &ev))
@@ -191,13 +210,14 @@ static bool start(script *s, gn_error *e) {
     if (s->started)
         return true;
     s->started = true;
-    s->fake.worker = (gn_worker){fake_ask, fake_next, fake_stop, fake_fd, fake_close};
+    s->fake.worker = (gn_worker){fake_ask, fake_count, fake_next, fake_stop, fake_fd, fake_close};
     s->fake.answer = -1;
     if (!gn_line_open(e) || !gn_tui_init(&s->tui, s->settings, &s->fake.worker, s->unicode, e) ||
         !gn_chat_view(&chat, &o, e) || !gn_tui_push(&s->tui, chat))
         return false;
     s->tui.user = s;
     s->tui.copy = keep_copy;
+    s->tui.shell = run_shell;
     gn_canvas_resize(&s->tui.canvas, s->rows, s->cols);
     return true;
 }

@@ -11,6 +11,8 @@
     X(NEW, "/new", "", "begin a new conversation")                                                 \
     X(SYSTEM, "/system", "[TEXT]", "show or change the system prompt (reads all again)")           \
     X(SET, "/set", "[NAME [VALUE]]", "show or change a setting, from the next reply on")           \
+    X(READ, "/read", "FILE[:A-B]|!CMD",                                                            \
+      "put a file, some lines of it, or a command's output into the message")                      \
     X(COPY, "/copy", "[N]", "copy block N of code (the last)")                                     \
     X(STATS, "/stats", "", "speed and reuse of each reply")                                        \
     X(HELP, "/help", "", "keys and commands")                                                      \

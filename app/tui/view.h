@@ -64,6 +64,8 @@ struct gn_tui {
     /* To the clipboard; how: what took it, for people. */
     bool (*copy)(gn_tui *t, gn_slice text, gn_str *how, gn_error *e);
     bool (*edit)(gn_tui *t, gn_str *text, gn_error *e);
+    /* Run a command of the user's in a shell, on the terminal; what it wrote to its standard output. */
+    bool (*shell)(gn_tui *t, const char *command, gn_str *out, int *status, gn_error *e);
     void *user;
 };
 

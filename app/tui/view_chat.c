@@ -105,55 +105,6 @@ static void stop(gn_chat *c, gn_tui *t) {
 
 /* ---- what was written --------------------------------------------------- */
 
-/* Folded pastes get their text back. */
-static void unfold(const gn_chat *c, gn_slice line, gn_str *out) {
-    while (line.len > 0) {
-        ptrdiff_t nearest = -1;
-        int which = 0;
-        gn_str mark = {0};
-        for (int i = 0; i < c->n_paste; i++) {
-            gn_str_cut(&mark, 0);
-            gn_chat_paste_mark(i + 1, gn_str_slice(&c->paste[i]), &mark);
-            const ptrdiff_t at = gn_slice_find(line, gn_str_slice(&mark));
-            if (at >= 0 && (nearest < 0 || at < nearest)) {
-                nearest = at;
-                which = i;
-            }
-        }
-        if (nearest >= 0) {
-            gn_str_cut(&mark, 0);
-            gn_chat_paste_mark(which + 1, gn_str_slice(&c->paste[which]), &mark);
-        }
-        gn_str_add(out, (gn_slice){line.data, nearest < 0 ? line.len : (size_t)nearest});
-        if (nearest >= 0)
-            gn_str_add(out, gn_str_slice(&c->paste[which]));
-        line = nearest < 0 ? (gn_slice){"", 0} : gn_slice_from(line, (size_t)nearest + mark.len);
-        gn_str_release(&mark);
-    }
-}
-
-static void paste(void *self, gn_tui *t, gn_slice text) {
-    gn_chat *c = self;
-    int lines = 0;
-    for (size_t i = 0; i < text.len; i++)
-        lines += text.data[i] == '\n';
-    gn_str *list = NULL;
-    if (lines >= GN_FOLD_LINES)
-        list = realloc(c->paste, (size_t)(c->n_paste + 1) * sizeof *list);
-    if (!list) {
-        gn_line_insert(text);
-        return;
-    }
-    gn_str mark = {0};
-    c->paste = list;
-    c->paste[c->n_paste] = (gn_str){0};
-    gn_str_add(&c->paste[c->n_paste], text);
-    gn_chat_paste_mark(++c->n_paste, text, &mark);
-    gn_line_insert(gn_str_slice(&mark));
-    gn_str_release(&mark);
-    (void)t;
-}
-
 static void said(void *self, gn_tui *t, gn_slice line) {
     gn_chat *c = self;
     if (gn_text_strip(line, true, true).len == 0)
@@ -164,7 +115,7 @@ static void said(void *self, gn_tui *t, gn_slice line) {
         return;
     }
     gn_str text = {0};
-    unfold(c, line.data[0] == '/' ? gn_slice_from(line, 1) : line, &text);
+    gn_chat_unfold(c, line.data[0] == '/' ? gn_slice_from(line, 1) : line, &text);
     if (text.failed)
         gn_chat_no_memory(t);
     else if (c->answer >= 0 || !c->opened)
@@ -354,7 +305,7 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
     else {
         c->turns.head = question->parent;
         if (gn_line_text().len == 0)
-            paste(c, t, gn_str_slice(&question->text));
+            gn_chat_paste(c, t, gn_str_slice(&question->text));
     }
     gn_chat_moved(c);
     if (ev->error.code == GN_CANCELLED)
@@ -381,6 +332,7 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
             }
         c->opened = true;
         c->done = c->all = 0;
+        gn_chat_count_all(c, t);
         gn_str_cut(&c->name, 0);
         gn_str_add(&c->name, gn_str_slice(&ev->text));
         c->context = ev->context;
@@ -398,6 +350,9 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
             gn_tokens_append(&turn->made, &ev->made);
         }
         c->rate = ev->seconds > 0 ? (double)ev->done / ev->seconds : 0;
+        break;
+    case GN_EVENT_COUNTED:
+        gn_chat_counted(c, t, ev->answer, ev->done);
         break;
     case GN_EVENT_DONE:
         on_done(c, t, ev);
@@ -419,9 +374,7 @@ static void close_chat(void *self) {
     gn_ids_release(&c->path);
     for (int i = 0; i < c->n_queue; i++)
         gn_str_release(&c->queue[i]);
-    for (int i = 0; i < c->n_paste; i++)
-        gn_str_release(&c->paste[i]);
-    free(c->paste);
+    gn_chat_insert_release(c);
     gn_str_release(&c->name);
     gn_vocabulary_free(c->vocabulary);
     gn_str_release(&c->pattern);
@@ -429,7 +382,7 @@ static void close_chat(void *self) {
 }
 
 static const gn_view_ops ops = {"chat", gn_chat_draw, request, gn_chat_scroll, event,
-                                search, close_chat,   said,    paste};
+                                search, close_chat,   said,    gn_chat_paste};
 
 bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
     gn_chat *c = calloc(1, sizeof *c);
