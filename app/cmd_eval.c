@@ -1,14 +1,9 @@
 /* cmd_eval.c - gneiss eval: benchmarks, on one checkpoint or several. */
-#include "app/evaluate.h"
+#include "app/eval_models.h"
 #include "app/interrupt.h"
-#include "app/out.h"
+#include "app/judge.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static const gn_option options[] = {
     {'t', "tasks", "TASK,...", "tasks, groups, tags, globs, task files", GN_TYPE_TEXT, 0, 0, NULL},
@@ -34,238 +29,22 @@ static const gn_option options[] = {
     {0, "fresh", NULL, "a new run, without the cache", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "baseline", "[RUN]", "compare with it (default: the newest blessed)", GN_TYPE_TEXT, 0, 0,
      NULL},
-    {0, "against", "FILE", "verify: a log of lm-evaluation-harness; may be repeated", GN_TYPE_TEXT,
-     0, 0, NULL},
+    {0, "against", "FILE|RUN", "verify: a log of lm-evaluation-harness, or a run; may be repeated",
+     GN_TYPE_TEXT, 0, 0, NULL},
     {0, "tolerance", "X", "verify: of a log-likelihood (default 0.001)", GN_TYPE_NUMBER, 0, 1e9,
      NULL},
     {0, "logprobs", "K", "keep tokens of choices, too, with K alternatives", GN_TYPE_INTEGER, 0,
      1000, NULL},
+    {0, "detach", NULL, "go on in the background; eval watch comes back to it", GN_TYPE_FLAG, 0, 0,
+     NULL},
+    {0, "tui", NULL, "the live screen (--no-tui: lines instead)", GN_TYPE_FLAG, 0, 0, NULL},
     {'o', "output", "FORM", "text, md, csv or json", GN_TYPE_CHOICE, 0, 0, "text|md|csv|json"},
     {0},
 };
 
-/* One `gneiss eval` over its models. */
-typedef struct evaluating {
-    const gn_args *a;
-    gn_eval_options o;
-    const char **include;
-    gn_store *store;
-    gn_teller teller;
-    gn_str argv, again;
-    bool json, quiet;
-    int detached; /* a pipe to who waits for the first line; -1 */
-} evaluating;
-
-/* ---- what is told ------------------------------------------------------------------------------ */
-
-static int interrupts(void *user) {
-    (void)user;
-    return gn_interrupts();
-}
-
-static void start_json(evaluating *v, const gn_eval_start *s, gn_str *out) {
-    gn_str_fmt(
-        out, "{\"schema\":\"gneiss.eval/1\",\"event\":\"start\",\"run\":\"%s\",\"model\":", s->run);
-    gn_json_write_string(out, gn_slice_of(s->model));
-    gn_str_puts(out, ",\"tasks\":[");
-    for (int i = 0; i < s->suite->n; i++) {
-        gn_str_puts(out, i ? "," : "");
-        gn_json_write_string(out, s->suite->task[i].task->name);
-    }
-    gn_str_fmt(out, "],\"n\":%" PRId64 ",\"done\":%" PRId64 ",\"db\":", s->n, s->done);
-    gn_json_write_string(out, gn_slice_of(s->db));
-    gn_str_puts(out, ",\"resume\":");
-    gn_json_write_string(out, gn_str_slice(&v->again));
-    gn_str_putc(out, '}');
-}
-
-static void started(void *user, const gn_eval_start *s) {
-    evaluating *v = user;
-    gn_str line = {0};
-    gn_error e = {0};
-    gn_str_fmt(&line, "eval %s  %s (sha %.8s) %s  %d task%s, %" PRId64 " documents  db %s\n",
-               s->run, s->model, s->sha, s->numerics, s->suite->n, s->suite->n == 1 ? "" : "s",
-               s->n, s->db);
-    if (s->took_over)
-        gn_str_fmt(&line,
-                   "took over a run whose process has ended: %" PRId64 " documents are there\n",
-                   s->done);
-    else if (s->resumed)
-        gn_str_fmt(&line, "going on after %" PRId64 " of %" PRId64 " documents\n", s->done, s->n);
-    if (v->detached >= 0) {
-        gn_str_fmt(&line, "watch it: gneiss eval watch %s\n", s->run);
-        if (write(v->detached, line.data, line.len) < 0)
-            gn_fail(&e, GN_IO, "%s", strerror(errno));
-        close(v->detached);
-        v->detached = -1;
-    }
-    if (!v->quiet)
-        fputs(gn_str_text(&line), stderr);
-    gn_str_cut(&line, 0);
-    if (v->json) {
-        start_json(v, s, &line);
-        gn_out_line(&line, &e);
-    }
-    gn_str_release(&line);
-}
-
-static void progress(void *user, const gn_eval_progress *p) {
-    evaluating *v = user;
-    gn_teller_progress(&v->teller, p);
-}
-
-static void note(void *user, const char *text) {
-    evaluating *v = user;
-    if (v->quiet)
-        return;
-    gn_teller_end(&v->teller);
-    fprintf(stderr, "%s\n", text);
-}
-
-static void done_json(const evaluating *v, const gn_eval_outcome *o, const gn_results *r,
-                      gn_str *out) {
-    static const char *const status[] = {"done", "done", "stopped", "running"};
-    gn_str_fmt(out,
-               "{\"schema\":\"gneiss.eval/1\",\"event\":\"done\",\"run\":\"%s\",\"status\":\"%s\"",
-               o->run, status[o->end]);
-    gn_str_puts(out, ",\"db\":");
-    gn_json_write_string(out, gn_slice_of(gn_store_file(v->store)));
-    gn_out_number(out, "seconds", o->seconds);
-    gn_str_fmt(
-        out, ",\"tokens\":{\"asked\":%" PRId64 ",\"read\":%" PRId64 ",\"generated\":%" PRId64 "},",
-        o->stats.asked, o->stats.read, o->stats.written);
-    gn_results_json(out, r);
-    gn_str_putc(out, '}');
-}
-
-static void say_tokens(const evaluating *v, const gn_eval_outcome *o) {
-    const gn_eval_work_stats *s = &o->stats;
-    if (v->quiet || o->end == GN_EVAL_STORED)
-        return;
-    fprintf(stderr, "%.1f s: %" PRId64 " tokens asked, %" PRId64 " read", o->seconds, s->asked,
-            s->read);
-    if (s->read_s > 0)
-        fprintf(stderr, " (%.0f t/s)", (double)s->read / s->read_s);
-    if (s->written)
-        fprintf(stderr, ", %" PRId64 " generated (%.1f t/s)", s->written,
-                (double)s->written / s->write_s);
-    fputc('\n', stderr);
-}
-
-/* ---- one model ----------------------------------------------------------------------------------- */
-
-/* The run that --baseline names, "" for none. */
-static bool find_baseline(evaluating *v, const gn_suite *s, char id[27], gn_error *e) {
-    const char *name = gn_args_text(v->a, "baseline", NULL);
-    gn_run_row run;
-    bool found = true;
-    id[0] = '\0';
-    if (!name)
-        return true;
-    if (name[0] ? !gn_run_find(v->store, name, &run, e)
-                : !gn_run_newest(v->store, 0, s->task[0].task->name, true, &run, &found, e))
-        return false;
-    if (!found) {
-        gn_fail(e, GN_INVALID, "--baseline: no run of this task was blessed (gneiss db bless RUN)");
-        return gn_where(e, "--baseline");
-    }
-    memcpy(id, run.id, sizeof run.id);
-    gn_run_row_release(&run);
-    return true;
-}
-
-static void say_refusals(const gn_suite *s) {
-    for (size_t i = 1; i < s->selection.refusals.count; i++) {
-        const gn_refusal *x = &s->selection.refusals.item[i];
-        fprintf(stderr, "%.*s: %.*s\n", (int)x->where.len, x->where.data, (int)x->why.len,
-                x->why.data);
-    }
-}
-
-static bool print_run(evaluating *v, const gn_eval_outcome *o, gn_error *e) {
-    if (!v->json)
-        return gn_eval_print(v->a, v->store, o->run, e);
-    gn_run_row run;
-    gn_results r = {0};
-    gn_str line = {0};
-    if (!gn_run_find(v->store, o->run, &run, e))
-        return false;
-    gn_pool *pool = gn_pool_new(gn_processors(), e);
-    bool ok = pool && gn_results_measure(v->store, &run, pool, true, &r, e);
-    if (ok)
-        done_json(v, o, &r, &line);
-    ok = ok && gn_out_line(&line, e);
-    gn_pool_free(pool);
-    gn_str_release(&line);
-    gn_results_release(&r);
-    gn_run_row_release(&run);
-    return ok;
-}
-
-static bool has_failed(gn_store *s, const char *run, gn_error *e) {
-    bool row = false;
-    gn_statement *q = gn_sql_prepare(
-        gn_store_sql(s), "SELECT 1 FROM sample WHERE run_id = ? AND status = 'error' LIMIT 1", e);
-    if (!q)
-        return false;
-    gn_bind_text(q, 1, gn_slice_of(run));
-    gn_sql_step(q, &row, e);
-    gn_sql_reset(q);
-    return row;
-}
-
-static int after(evaluating *v, const gn_eval_outcome *o, gn_error *e) {
-    gn_teller_end(&v->teller);
-    if (o->end == GN_EVAL_BUSY) {
-        gn_fail(e, GN_IO,
-                "run %s of this command is running in process %" PRId64
-                "; gneiss eval watch %.10s shows it",
-                o->run, o->pid, o->run);
-        return GN_FAILED;
-    }
-    if (o->end == GN_EVAL_STORED && !v->quiet)
-        fprintf(stderr, "run %s is done: this is its stored result (--again makes a new run)\n",
-                o->run);
-    say_tokens(v, o);
-    if (o->end == GN_EVAL_STOPPED && !v->quiet)
-        fprintf(stderr, "saved %" PRId64 "/%" PRId64 ". Resume: %s\n", o->done, o->n,
-                gn_str_text(&v->again));
-    if (!print_run(v, o, e))
-        return GN_FAILED;
-    if (o->end == GN_EVAL_STOPPED)
-        return GN_EXIT_INTERRUPTED;
-    return has_failed(v->store, o->run, e) ? GN_EXIT_PARTLY : GN_EXIT_YES;
-}
-
-static int run_model(evaluating *v, const char *model, gn_error *e) {
-    const gn_eval_hooks hooks = {.interrupts = interrupts,
-                                 .started = started,
-                                 .progress = progress,
-                                 .note = note,
-                                 .user = v};
-    gn_suite suite = {0};
-    gn_eval_outcome outcome = {0};
-    char baseline[27];
-    int code = GN_FAILED;
-    gn_engine *g = gn_args_engine(v->a, model, e);
-    if (g && gn_suite_open(&suite, g, &v->o, e) && find_baseline(v, &suite, baseline, e)) {
-        if (gn_eval_run(v->store, &suite, baseline[0] ? baseline : NULL, &hooks, &outcome, e))
-            code = after(v, &outcome, e);
-        else
-            gn_teller_end(&v->teller);
-    }
-    if (code == GN_FAILED && outcome.run[0] && outcome.end == GN_EVAL_STOPPED && !v->quiet)
-        fprintf(stderr, "saved %" PRId64 "/%" PRId64 ". Resume: %s\n", outcome.done, outcome.n,
-                gn_str_text(&v->again));
-    say_refusals(&suite);
-    gn_suite_release(&suite);
-    gn_engine_close(g);
-    return code;
-}
-
 /* ---- options ---------------------------------------------------------------------------------------- */
 
-static bool read_shard(evaluating *v, gn_error *e) {
+static bool read_shard(gn_evaluating *v, gn_error *e) {
     const char *text = gn_args_text(v->a, "shard", NULL);
     const char *slash = text ? strchr(text, '/') : NULL;
     int64_t i = 1, n = 1;
@@ -274,12 +53,14 @@ static bool read_shard(evaluating *v, gn_error *e) {
         gn_fail(e, GN_INVALID, "--shard: want I/N with I from 1 to N, not '%.40s'", text);
         return gn_where(e, "--shard");
     }
-    v->o.shard = (int)i;
-    v->o.shards = (int)n;
+    if (text)
+        v->ranks = (gn_ranks){0, 1, NULL};
+    v->o.shard = text ? (int)i : v->ranks.rank + 1;
+    v->o.shards = text ? (int)n : v->ranks.size;
     return true;
 }
 
-static bool read_include(evaluating *v, gn_error *e) {
+static bool read_include(gn_evaluating *v, gn_error *e) {
     int n = 0;
     while (gn_args_nth(v->a, "include", n))
         n++;
@@ -293,9 +74,10 @@ static bool read_include(evaluating *v, gn_error *e) {
     return true;
 }
 
-static bool read_options(evaluating *v, gn_error *e) {
+static bool read_options(gn_evaluating *v, gn_error *e) {
     const gn_args *a = v->a;
     v->o = (gn_eval_options){
+        .judge = v->o.judge,
         .tasks = gn_args_text(a, "tasks", NULL),
         .data = gn_args_text(a, "data", NULL),
         .processed = gn_args_flag(a, "processed"),
@@ -324,67 +106,90 @@ static bool read_options(evaluating *v, gn_error *e) {
            (v->o.argv = gn_str_text(&v->argv));
 }
 
-static int run_models(evaluating *v, gn_error *e) {
-    const char *model;
-    int first, worst = GN_EXIT_YES;
-    if (!gn_args_model(v->a, &model, &first, e))
-        return GN_FAILED;
-    if (first == 0 && gn_args_count(v->a) > 0) {
-        gn_fail(e, GN_INVALID, "with -m there is one model; '%.60s' is too much",
-                gn_args_at(v->a, 0));
-        return GN_FAILED;
-    }
-    gn_interrupt_count();
-    for (int i = 0; i < (first ? gn_args_count(v->a) : 1); i++) {
-        const int code = run_model(v, first ? gn_args_at(v->a, i) : model, e);
-        if (code == GN_FAILED || code == GN_EXIT_INTERRUPTED)
-            return code;
-        worst = code > worst ? code : worst;
-    }
-    return worst;
+/* ---- one command --------------------------------------------------------------------------------------- */
+
+static void release(gn_evaluating *v) {
+    gn_store_close(v->store);
+    gn_str_release(&v->file);
+    gn_str_release(&v->argv);
+    gn_str_release(&v->again);
+    gn_str_release(&v->out);
+    gn_str_release(&v->err);
+    free(v->include);
+    free(v->done);
 }
 
-static int evaluate(const gn_args *a, int detached, gn_error *e) {
-    evaluating v = {.a = a,
-                    .json = gn_args_flag(a, "json"),
-                    .quiet = gn_args_flag(a, "quiet"),
-                    .teller = {.how = gn_args_telling(a)},
-                    .detached = detached};
+/* The database, of a rank its own beside it. */
+static bool open_store(gn_evaluating *v, gn_error *e) {
+    gn_str own = {0};
+    bool ok = gn_args_store_file(v->a, &v->file, e);
+    if (ok && v->ranks.size > 1) {
+        gn_ranks_file(&own, gn_str_text(&v->file), v->ranks.rank, v->ranks.size);
+        ok = gn_str_ok(&own, e) &&
+             (v->store = gn_store_open(own.data, gn_args_flag(v->a, "readonly"), e));
+    } else if (ok)
+        ok = (v->store = gn_args_store(v->a, false, e)) != NULL;
+    gn_str_release(&own);
+    return ok;
+}
+
+static int evaluate(const gn_args *a, gn_detached *detached, gn_error *e) {
+    gn_evaluating v = {.a = a,
+                       .json = gn_args_flag(a, "json"),
+                       .quiet = gn_args_flag(a, "quiet"),
+                       .teller = {.how = gn_args_telling(a)},
+                       .ranks = gn_ranks_here(),
+                       .detached = detached};
+    const char *command = gn_args_text(a, "judge", NULL);
+    gn_judging *judge = command && command[0] ? gn_judging_open(command, e) : NULL;
     int code = GN_FAILED;
-    if (read_options(&v, e) && (v.store = gn_args_store(a, false, e)))
-        code = run_models(&v, e);
-    if (v.detached >= 0)
-        close(v.detached);
-    gn_store_close(v.store);
-    gn_str_release(&v.argv);
-    gn_str_release(&v.again);
-    free(v.include);
+    v.o.judge = gn_judging_judge(judge);
+    if (!e->code && read_options(&v, e) && open_store(&v, e)) {
+        gn_interrupt_count();
+        code = gn_evaluate_models(&v, e);
+    }
+    gn_judging_close(judge);
+    release(&v);
+    return code;
+}
+
+static int evaluate_detached(const gn_args *a, gn_error *e) {
+    gn_detached d;
+    int code = GN_FAILED;
+    if (gn_ranks_here().size > 1)
+        gn_fail(e, GN_INVALID, "--detach is not for ranks: their launcher waits for them");
+    else if (gn_detach(&d, e)) {
+        code = d.child ? evaluate(a, &d, e) : d.code;
+        gn_detached_release(&d);
+    }
     return code;
 }
 
 static int run(const gn_args *a, gn_error *e) {
-    const char *word = gn_args_at(a, 0);
-    if (word && strcmp(word, "verify") == 0)
-        return gn_eval_verify(a, e);
-    if (word && strcmp(word, "watch") == 0)
-        return gn_eval_watch(a, e);
-    if (word &&
-        (strcmp(word, "pause") == 0 || strcmp(word, "resume") == 0 || strcmp(word, "stop") == 0))
-        return gn_eval_control(a, word, e);
-    return evaluate(a, -1, e);
+    static const struct {
+        const char *word;
+        int (*run)(const gn_args *a, gn_error *e);
+    } word[] = {{"verify", gn_eval_verify},  {"watch", gn_eval_watch},  {"pause", gn_eval_control},
+                {"resume", gn_eval_control}, {"stop", gn_eval_control}, {"retry", gn_eval_retry}};
+    for (size_t i = 0; gn_args_at(a, 0) && i < sizeof word / sizeof *word; i++)
+        if (strcmp(gn_args_at(a, 0), word[i].word) == 0)
+            return word[i].run(a, e);
+    return gn_args_flag(a, "detach") ? evaluate_detached(a, e) : evaluate(a, NULL, e);
 }
+
+int gn_eval_again(const gn_args *a, gn_error *e) { return evaluate(a, NULL, e); }
 
 const gn_command gn_cmd_eval = {
     .name = "eval",
-    .usage = "MODEL... -t TASK,... [options]\nwatch [RUN]\npause|resume|stop RUN\nverify [RUN] "
-             "--against FILE",
+    .usage = "MODEL... -t TASK,... [options]\nwatch [RUN]\npause|resume|stop RUN\nretry RUN\n"
+             "verify [RUN] --against FILE|RUN",
     .summary = "run benchmarks; the numbers of lm-evaluation-harness",
     .about =
         "Every answer goes into a database. The same command goes on where it stopped, or prints\n"
         "what is there. Ctrl-C finishes what is begun and saves it.\n\n"
         "  gneiss eval h-tiny -t offline\n"
         "  gneiss eval h-tiny h-tiny-q4 -t arc_challenge,gsm8k --limit 500\n",
-    .words = "watch|pause|resume|stop|verify",
+    .words = "watch|pause|resume|stop|retry|verify",
     .takes = GN_TAKES_MODEL | GN_TAKES_EVAL,
     .option = options,
     .run = run,

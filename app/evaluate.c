@@ -10,15 +10,19 @@
 #include <time.h>
 #include <unistd.h>
 
-gn_store *gn_args_store(const gn_args *a, bool read_only, gn_error *e) {
+bool gn_args_store_file(const gn_args *a, gn_str *out, gn_error *e) {
     const char *given = gn_args_text(a, "db", NULL);
+    if (!given || !given[0])
+        return gn_store_path(out, GN_STORE_EVALS, e);
+    gn_str_puts(out, given);
+    return gn_str_ok(out, e);
+}
+
+gn_store *gn_args_store(const gn_args *a, bool read_only, gn_error *e) {
     gn_str path = {0};
     gn_store *s = NULL;
-    if (given && given[0] ? (gn_str_puts(&path, given), true)
-                          : gn_store_path(&path, GN_STORE_EVALS, e))
-        s = gn_str_ok(&path, e)
-                ? gn_store_open(path.data, read_only || gn_args_flag(a, "readonly"), e)
-                : NULL;
+    if (gn_args_store_file(a, &path, e))
+        s = gn_store_open(path.data, read_only || gn_args_flag(a, "readonly"), e);
     gn_str_release(&path);
     return s;
 }
@@ -172,8 +176,8 @@ bool gn_args_again(const gn_args *a, gn_str *json, gn_str *line, gn_error *e) {
 
 /* ---- runs elsewhere ------------------------------------------------------------------------------ */
 
-int gn_eval_control(const gn_args *a, const char *what, gn_error *e) {
-    const char *name = gn_args_at(a, 1);
+int gn_eval_control(const gn_args *a, gn_error *e) {
+    const char *what = gn_args_at(a, 0), *name = gn_args_at(a, 1);
     gn_run_row run;
     if (!name) {
         gn_fail(e, GN_INVALID, "eval %s wants a RUN", what);
@@ -284,24 +288,29 @@ int gn_eval_verify(const gn_args *a, gn_error *e) {
 
 /* ---- numbers ---------------------------------------------------------------------------------------- */
 
-bool gn_eval_print(const gn_args *a, gn_store *s, const char *id, gn_error *e) {
+bool gn_eval_text_of(const gn_args *a, gn_store *s, const char *id, gn_str *out, gn_error *e) {
     gn_report r = {0};
     gn_run_row run;
-    gn_str out = {0};
     const char *form = gn_args_text(a, "output", "text");
     gn_pool *pool = gn_pool_new(gn_processors(), e);
-    bool ok = pool && gn_run_find(s, id, &run, e) && gn_report_add(&r, s, &run, pool, e);
+    const bool ok = pool && gn_run_find(s, id, &run, e) && gn_report_add(&r, s, &run, pool, e);
     if (ok && (gn_args_flag(a, "json") || strcmp(form, "json") == 0))
-        gn_report_json(&out, &r);
+        gn_report_json(out, &r);
     else if (ok && strcmp(form, "csv") == 0)
-        gn_report_csv(&out, &r);
+        gn_report_csv(out, &r);
     else if (ok && strcmp(form, "md") == 0)
-        gn_report_markdown(&out, &r, GN_BY_ALL);
+        gn_report_markdown(out, &r, GN_BY_ALL);
     else if (ok)
-        gn_report_text(&out, &r, GN_BY_ALL);
-    ok = ok && gn_str_ok(&out, e) && gn_out_plain(gn_str_slice(&out), false, e);
+        gn_report_text(out, &r, GN_BY_ALL);
     gn_pool_free(pool);
     gn_report_release(&r);
+    return ok && gn_str_ok(out, e);
+}
+
+bool gn_eval_print(const gn_args *a, gn_store *s, const char *id, gn_error *e) {
+    gn_str out = {0};
+    const bool ok =
+        gn_eval_text_of(a, s, id, &out, e) && gn_out_plain(gn_str_slice(&out), false, e);
     gn_str_release(&out);
     return ok;
 }

@@ -6,6 +6,8 @@
 #include "eval/eval.h"
 
 /* evals.db, or --db. Read only makes nothing. */
+/* Its name, appended. */
+bool gn_args_store_file(const gn_args *a, gn_str *out, gn_error *e);
 gn_store *gn_args_store(const gn_args *a, bool read_only, gn_error *e);
 
 /* How progress is told: --progress, or what standard error is. */
@@ -28,9 +30,13 @@ bool gn_args_again(const gn_args *a, gn_str *json, gn_str *line, gn_error *e);
 /* The words after `gneiss eval` that are no MODEL. Each returns an exit code. */
 int gn_eval_verify(const gn_args *a, gn_error *e);
 int gn_eval_watch(const gn_args *a, gn_error *e);
-int gn_eval_control(const gn_args *a, const char *what, gn_error *e);
+int gn_eval_control(const gn_args *a, gn_error *e); /* pause, resume, stop */
+int gn_eval_retry(const gn_args *a, gn_error *e);
+/* An evaluation as these arguments have it, in the foreground. */
+int gn_eval_again(const gn_args *a, gn_error *e);
 
-/* A run's numbers on stdout: as -o says, or with --json as one object. */
+/* A run's numbers as -o says, or with --json as one object: appended, or on stdout. */
+bool gn_eval_text_of(const gn_args *a, gn_store *s, const char *run, gn_str *out, gn_error *e);
 bool gn_eval_print(const gn_args *a, gn_store *s, const char *run, gn_error *e);
 
 #endif

@@ -18,6 +18,7 @@ typedef enum gn_event_kind {
     GN_EVENT_DONE,    /* answered */
     GN_EVENT_COUNTED, /* answer: the tag it was asked with; done: tokens of that text */
     GN_EVENT_FAILED,  /* error; with answer -1 the engine could not be opened */
+    GN_EVENT_TOLD,    /* something is new on a board (board.h) */
 } gn_event_kind;
 
 typedef struct gn_event {

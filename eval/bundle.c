@@ -189,8 +189,10 @@ static bool token(void *user, gn_job *j, const gn_token *t) {
     const double now = gn_seconds();
     r->stats->write_s += now - r->last;
     r->last = now;
-    if (r->h->text)
-        r->h->text(r->h->user, a->work, t->text);
+    if (r->h->text && !r->h->text(r->h->user, a->work, a->want, t->text)) {
+        a->want->failed = true;
+        return false;
+    }
     return !r->error.code && r->h->go_on(r->h->user);
 }
 
@@ -230,15 +232,15 @@ static bool take_answer(running *r, gn_job *j, gn_want *w, gn_error *e) {
 static void finished(void *user, gn_job *j) {
     running *r = user;
     const asked *a = j->user;
-    if (r->error.code || j->stopped == GN_STOP_INTERRUPTED)
+    if (r->error.code || (j->stopped == GN_STOP_INTERRUPTED && !a->want->failed))
         return;
     if (j->error.code == GN_NO_MEMORY || j->error.code == GN_DEVICE) {
         r->error = j->error;
         return;
     }
-    if (j->error.code) {
+    if (j->error.code || a->want->failed) {
         a->want->failed = true;
-        gn_str_puts(&a->work->error, j->error.message);
+        gn_str_puts(&a->work->error, j->error.code ? j->error.message : "skipped");
     } else if (!take_answer(r, j, a->want, &r->error))
         return;
     gn_job_release(j);

@@ -28,7 +28,7 @@ typedef struct runner {
     const char *baseline;
     gn_eval_outcome *out;
     char boot[48];
-    bool fresh, stop_asked, paused, claimed;
+    bool fresh, anew, stop_asked, paused, claimed;
     double began, beat, flushed;
     int64_t checkpoint, build;
     int64_t at_start; /* samples there when it began */
@@ -49,6 +49,10 @@ static gn_sql *sql(const runner *r) { return gn_store_sql(r->store); }
 static int interrupts(const runner *r) {
     const int n = r->h->interrupts ? r->h->interrupts(r->h->user) : 0;
     return n ? n : r->stop_asked;
+}
+
+static bool is_paused(const runner *r) {
+    return r->paused || (r->h->paused && r->h->paused(r->h->user));
 }
 
 static void note(const runner *r, const char *text) {
@@ -231,12 +235,13 @@ static bool begin_run(runner *r, gn_eval_start *start, gn_error *e) {
 typedef struct scored {
     gn_score_row *row;
     int n_row;
+    bool complete; /* else only its answers are kept */
 } scored;
 
 static bool score_work(runner *r, gn_work *w, gn_arena *a, scored *out, gn_error *e) {
     const bool generate = w->task->task->kind == GN_TASK_GENERATE;
     gn_error own = {0};
-    *out = (scored){0};
+    *out = (scored){.complete = true};
     if (w->error.len)
         return true;
     gn_answer *answer = gn_arena_alloc(a, (size_t)w->n_want * sizeof *answer + 1);
@@ -254,6 +259,7 @@ static bool score_work(runner *r, gn_work *w, gn_arena *a, scored *out, gn_error
         return true;
     if (own.code != GN_INVALID && own.code != GN_UNSUPPORTED && own.code != GN_FORMAT) {
         *e = own;
+        out->complete = false;
         return false;
     }
     out->n_row = 0;
@@ -296,7 +302,7 @@ static int64_t write_want(runner *r, gn_want *x, gn_error *e) {
                              .n = (int)x->said.count,
                              .k = r->suite->o->logprobs > 0 ? r->suite->o->logprobs : 0};
     /* A twin's first has written the row, which is as fresh as this one. */
-    return gn_results_said(r->store, &said, r->fresh && !x->twin, e);
+    return gn_results_said(r->store, &said, (r->fresh || r->anew) && !x->twin, e);
 }
 
 static bool write_work(runner *r, gn_work *w, const scored *s, gn_error *e) {
@@ -311,7 +317,7 @@ static bool write_work(runner *r, gn_work *w, const scored *s, gn_error *e) {
         cached[n] = w->want[i].cached;
         ok = (response[n++] = write_want(r, &w->want[i], e)) != 0;
     }
-    if (ok && gn_work_complete(w)) {
+    if (ok && s->complete) {
         const gn_sample sample = {.run = r->out->run,
                                   .task = w->task->id,
                                   .doc = w->doc.ix,
@@ -421,9 +427,31 @@ static void tell(runner *r) {
                           .read_tps = s->read_s > 0 ? (double)s->read / s->read_s : 0,
                           .write_tps = s->write_s > 0 ? (double)s->written / s->write_s : 0,
                           .left_s = made > 0 ? passed * (double)left / (double)made : NAN,
-                          .paused = r->paused};
+                          .paused = is_paused(r)};
     set_value(r, &p);
     r->h->progress(r->h->user, &p);
+}
+
+/* ---- meanwhile ------------------------------------------------------------------------------------ */
+
+/* The heartbeat; while the run is paused it goes on here. */
+static bool look_up(runner *r) {
+    bool told = false;
+    while (!r->error.code) {
+        const double now = gn_seconds();
+        if (now - r->beat >= HEARTBEAT_S || (r->paused && now - r->beat >= 0.5)) {
+            r->beat = now;
+            if (!beat(r, &r->error))
+                break;
+        }
+        if (!is_paused(r) || interrupts(r) > 0)
+            break;
+        if (!told)
+            tell(r);
+        told = true;
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
+    return !r->error.code;
 }
 
 /* Everything answered goes into the database, in one transaction; then it is told. */
@@ -432,9 +460,11 @@ static bool flush(runner *r, gn_error *e) {
     if (r->n_ready == 0)
         return true;
     scored *s = calloc(r->n_ready, sizeof *s);
-    bool ok = s || no_memory(e);
-    for (size_t i = 0; ok && i < r->n_ready; i++)
-        ok = !gn_work_complete(r->ready[i]) || score_work(r, r->ready[i], &a, &s[i], e);
+    bool ok = s || no_memory(e), all = true;
+    gn_error broken = {0}; /* what stopped the scoring: the answers are written all the same */
+    for (size_t i = 0; ok && all && i < r->n_ready; i++)
+        if (gn_work_complete(r->ready[i]))
+            all = score_work(r, r->ready[i], &a, &s[i], &broken) && look_up(r);
     if (ok && (ok = gn_sql_begin(sql(r), e))) {
         ok = beat(r, e);
         for (size_t i = 0; ok && i < r->n_ready; i++)
@@ -444,8 +474,11 @@ static bool flush(runner *r, gn_error *e) {
             gn_sql_rollback(sql(r));
     }
     for (size_t i = 0; ok && i < r->n_ready; i++)
-        if (gn_work_complete(r->ready[i])) {
+        if (s[i].complete) {
             count_work(r, r->ready[i], &s[i]);
+            if (r->h->sample)
+                r->h->sample(r->h->user, r->ready[i]->task->id, r->ready[i]->doc.ix,
+                             r->ready[i]->rep);
             if (r->ready[i]->doc.warning.len)
                 note(r, r->ready[i]->doc.warning.data);
         }
@@ -455,27 +488,14 @@ static bool flush(runner *r, gn_error *e) {
     r->beat = r->flushed = gn_seconds();
     if (ok)
         tell(r);
+    if (ok && !all) {
+        *e = broken.code ? broken : r->error;
+        ok = false;
+    }
     return ok;
 }
 
 /* ---- between steps ------------------------------------------------------------------------------- */
-
-/* The heartbeat; while the run is paused it goes on here. */
-static bool look_up(runner *r) {
-    const double now = gn_seconds();
-    if (!r->error.code && now - r->beat >= HEARTBEAT_S) {
-        r->beat = now;
-        if (!beat(r, &r->error))
-            return false;
-        if (r->paused)
-            tell(r);
-        while (r->paused && interrupts(r) == 0 && !r->error.code) {
-            nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
-            beat(r, &r->error);
-        }
-    }
-    return !r->error.code;
-}
 
 /* Scores: a step is what one interrupt waits for. */
 static bool go_on(void *user) {
@@ -487,6 +507,19 @@ static bool go_on(void *user) {
 static bool begin(void *user) {
     runner *r = user;
     return look_up(r) && interrupts(r) == 0;
+}
+
+static bool text(void *user, const gn_work *w, const gn_want *want, gn_slice more) {
+    runner *r = user;
+    const gn_eval_text t = {.task = w->task->id,
+                            .doc = w->doc.ix,
+                            .rep = w->rep,
+                            .name = w->task->task->name,
+                            .prompt = want->request->context,
+                            .text = more};
+    if (r->h->text)
+        r->h->text(r->h->user, &t);
+    return !r->h->skip || !r->h->skip(r->h->user, &t);
 }
 
 static bool complete(void *user, gn_work *w, gn_error *e) {
@@ -522,7 +555,8 @@ static bool keep_partial(runner *r, gn_error *e) {
 }
 
 static bool run_bundle(runner *r, gn_error *e) {
-    const gn_bundle_hooks hooks = {.go_on = go_on, .begin = begin, .complete = complete, .user = r};
+    const gn_bundle_hooks hooks = {
+        .go_on = go_on, .begin = begin, .complete = complete, .text = text, .user = r};
     bool ok = gn_bundle_run(&r->bundle, r->suite, &hooks, &r->out->stats, e);
     if (ok && r->error.code) {
         *e = r->error;
@@ -544,7 +578,7 @@ static bool add_work(runner *r, int64_t ix, int rep, gn_error *e) {
         return no_memory(e);
     }
     r->all[r->n_all++] = w;
-    if (!gn_work_make(w, r->suite, r->task, ix, rep, r->store, r->fresh, e))
+    if (!gn_work_make(w, r->suite, r->task, ix, rep, r->store, r->fresh || r->anew, e))
         return false;
     r->bundle.work[r->bundle.n++] = w;
     for (int i = 0; i < w->n_want; i++)
@@ -623,6 +657,36 @@ static bool begin_task(runner *r, const gn_suite_task *t, bool *done, gn_error *
     return mark_done(r, done, e) && (!t->task->n_measure || read_values(r, r->out->run, NULL, e));
 }
 
+static bool drop_sample(runner *r, int64_t doc, int rep, gn_error *e) {
+    gn_statement *q = gn_sql_prepare(
+        sql(r), "DELETE FROM sample WHERE run_id = ? AND task_id = ? AND doc_ix = ? AND rep = ?",
+        e);
+    if (!q)
+        return false;
+    gn_bind_text(q, 1, gn_slice_of(r->out->run));
+    gn_bind_int(q, 2, r->task->id);
+    gn_bind_int(q, 3, doc);
+    gn_bind_int(q, 4, rep);
+    if (!gn_sql_run(q, e))
+        return false;
+    r->out->done -= gn_sql_changes(sql(r));
+    return true;
+}
+
+/* Samples that whoever watches wants asked again. */
+static bool ask_anew(runner *r, bool *done, gn_error *e) {
+    int64_t doc;
+    int rep;
+    bool ok = true;
+    r->anew = true;
+    while (ok && r->h->anew && interrupts(r) == 0 &&
+           r->h->anew(r->h->user, r->task->id, &doc, &rep))
+        if (doc >= 0 && doc < gn_asker_count(r->task->asker) && rep < r->suite->o->repeat)
+            ok = drop_sample(r, doc, rep, e) && add_work(r, doc, rep, e) && run_bundle(r, e);
+    r->anew = false;
+    return ok && begin_task(r, r->task, done, e);
+}
+
 static bool run_task(runner *r, const gn_suite_task *t, gn_error *e) {
     const int repeat = r->suite->o->repeat;
     bool *done = calloc((size_t)(gn_asker_count(t->asker) * repeat) + 1, sizeof *done);
@@ -637,6 +701,8 @@ static bool run_task(runner *r, const gn_suite_task *t, gn_error *e) {
         }
     if (ok && r->bundle.n > 0 && interrupts(r) == 0)
         ok = run_bundle(r, e);
+    if (ok && r->h->anew && interrupts(r) == 0)
+        ok = ask_anew(r, done, e);
     drop_bundle(r);
     free(done);
     return ok;
@@ -689,6 +755,7 @@ bool gn_eval_run(gn_store *store, gn_suite *suite, const char *baseline, const g
                            .numerics = gn_engine_numerics(suite->g),
                            .device = gn_engine_device(suite->g),
                            .db = gn_store_file(store),
+                           .baseline = baseline,
                            .suite = suite,
                            .n = suite->planned};
     *out = (gn_eval_outcome){.n = suite->planned};

@@ -18,7 +18,8 @@ typedef struct gn_eval_work_stats {
 typedef struct gn_eval_start {
     const char *run, *model, *sha, *numerics, *device, *db;
     const gn_suite *suite;
-    int64_t n, done; /* samples planned; there from before */
+    const char *baseline; /* NULL: none */
+    int64_t n, done;      /* samples planned; there from before */
     bool resumed, took_over;
 } gn_eval_start;
 
@@ -36,11 +37,25 @@ typedef struct gn_eval_progress {
     bool paused;
 } gn_eval_progress;
 
+/* More of an answer that is being written. */
+typedef struct gn_eval_text {
+    int64_t task, doc; /* the task's row, the document's number */
+    int rep;
+    gn_slice name, prompt, text; /* text: what is new */
+} gn_eval_text;
+
 typedef struct gn_eval_hooks {
     int (*interrupts)(void *user); /* 0; 1: finish what is begun; 2: drop it */
+    /* The following may be NULL. */
+    bool (*paused)(void *user); /* beside what the database says */
+    void (*text)(void *user, const gn_eval_text *t);
+    bool (*skip)(void *user, const gn_eval_text *t); /* give this answer up; asked at each token */
+    /* A sample of the task that is to be asked anew, without the cache; false: none. */
+    bool (*anew)(void *user, int64_t task, int64_t *doc, int *rep);
     void (*started)(void *user, const gn_eval_start *s);
-    void (*progress)(void *user, const gn_eval_progress *p); /* after each commit */
-    void (*note)(void *user, const char *text);              /* something worth a line */
+    void (*sample)(void *user, int64_t task, int64_t doc, int rep); /* committed; may be NULL */
+    void (*progress)(void *user, const gn_eval_progress *p);        /* after each commit */
+    void (*note)(void *user, const char *text);                     /* something worth a line */
     void *user;
 } gn_eval_hooks;
 

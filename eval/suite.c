@@ -159,6 +159,24 @@ static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static bool needs_judge(const gn_suite *s) {
+    for (int i = 0; i < s->n; i++)
+        for (int k = 0; k < s->task[i].task->n_metric; k++)
+            if (s->task[i].task->metric[k].kind == GN_METRIC_PASS)
+                return true;
+    return false;
+}
+
+static bool check_judge(const gn_suite *s, gn_error *e) {
+    if (s->o->judge || !needs_judge(s))
+        return true;
+    gn_fail(e, GN_INVALID,
+            "%s runs what the model wrote (pass_at_1), which gneiss leaves to a program of yours: "
+            "--judge CMD",
+            s->o->tasks);
+    return gn_where(e, "--judge");
+}
+
 static bool make_key(const gn_suite *s, bool shard, char hex[GN_SHA256_HEX], gn_error *e) {
     const gn_eval_options *o = s->o;
     uint8_t digest[GN_SHA256_BYTES];
@@ -197,7 +215,7 @@ static bool make_key(const gn_suite *s, bool shard, char hex[GN_SHA256_HEX], gn_
     gn_key_int(k, o->seed);
     gn_key_int(k, s->max_length);
     gn_key_int(k, o->logprobs);
-    gn_key_text(k, gn_slice_of(o->judge_name));
+    gn_key_text(k, gn_slice_of(needs_judge(s) ? o->judge_name : NULL));
     gn_key_end(k, digest);
     gn_hex(digest, sizeof digest, hex);
     gn_str_release(&number);
@@ -327,8 +345,8 @@ bool gn_suite_open(gn_suite *s, gn_engine *g, const gn_eval_options *o, gn_error
     if (ok && s->planned == 0 && o->shards == 1)
         ok = gn_fail(e, GN_INVALID, "no document is left of %s by --docs, --where and --limit",
                      o->tasks);
-    return ok && make_key(s, true, s->key, e) && make_key(s, false, s->whole, e) &&
-           write_options(s, e);
+    return ok && check_judge(s, e) && make_key(s, true, s->key, e) &&
+           make_key(s, false, s->whole, e) && write_options(s, e);
 }
 
 void gn_suite_release(gn_suite *s) {

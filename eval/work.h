@@ -62,8 +62,8 @@ typedef struct gn_bundle_hooks {
     bool (*go_on)(void *user); /* between steps; false: stop */
     bool (*begin)(void *user); /* before an answer is begun; false: none any more */
     bool (*complete)(void *user, gn_work *w, gn_error *e); /* all its answers are there */
-    /* More text of an answer, for whoever watches. May be NULL. */
-    void (*text)(void *user, const gn_work *w, gn_slice text);
+    /* More text of an answer, for whoever watches; false: give it up. May be NULL. */
+    bool (*text)(void *user, const gn_work *w, const gn_want *want, gn_slice text);
     void *user;
 } gn_bundle_hooks;
 

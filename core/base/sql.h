@@ -12,6 +12,9 @@ typedef struct gn_statement gn_statement; /* prepared once, used often; freed wi
  * database is GN_FORMAT; one that cannot be written GN_IO. */
 gn_sql *gn_sql_open(const char *path, bool read_only, gn_error *e);
 void gn_sql_close(gn_sql *s);
+/* On a network file system: no WAL there. */
+bool gn_sql_is_shared(const gn_sql *s);
+void gn_sql_assume_shared(bool on); /* tests: databases opened from now on are there */
 
 /* Run statements that return nothing. */
 bool gn_sql_exec(gn_sql *s, const char *text, gn_error *e);
