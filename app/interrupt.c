@@ -30,7 +30,9 @@ void gn_interrupt_count(void) {
     caught = 0;
     sigaction(SIGINT, &s, NULL);
     sigaction(SIGTERM, &s, NULL);
-    sigaction(SIGHUP, &s, NULL);
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* nohup */
+        sigaction(SIGHUP, &s, NULL);
 }
 
 int gn_interrupts(void) { return caught; }

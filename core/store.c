@@ -69,7 +69,10 @@ static bool apply(gn_store *s, const gn_embedded *file, int64_t number, gn_error
                number);
     bool ok = gn_str_ok(&text, e) && gn_str_ok(&version, e) && gn_sql_begin(s->sql, e);
     if (ok) {
-        ok = gn_sql_exec(s->sql, text.data, e) && gn_sql_exec(s->sql, version.data, e) &&
+        int64_t there; /* another process may have been faster */
+        ok = pragma(s->sql, "PRAGMA user_version", &there, e) &&
+             (there >= number || (gn_sql_exec(s->sql, text.data, e) &&
+                                  gn_sql_exec(s->sql, version.data, e))) &&
              gn_sql_commit(s->sql, e);
         if (!ok)
             gn_sql_rollback(s->sql);

@@ -123,6 +123,11 @@ static bool failed(const gn_sql *s, int why, gn_error *e) {
         if (system) {
             gn_fail(e, GN_IO, "database '%s': %s", s->path, strerror(system));
             break;
+        }
+        if ((why & 0xff) == SQLITE_IOERR) {
+            gn_fail(e, GN_IO, "database '%s': reading or writing it failed; is its disk full?",
+                    s->path);
+            break;
         } /* else as all others */
         __attribute__((fallthrough));
     default:
