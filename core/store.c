@@ -71,8 +71,8 @@ static bool apply(gn_store *s, const gn_embedded *file, int64_t number, gn_error
     if (ok) {
         int64_t there; /* another process may have been faster */
         ok = pragma(s->sql, "PRAGMA user_version", &there, e) &&
-             (there >= number || (gn_sql_exec(s->sql, text.data, e) &&
-                                  gn_sql_exec(s->sql, version.data, e))) &&
+             (there >= number ||
+              (gn_sql_exec(s->sql, text.data, e) && gn_sql_exec(s->sql, version.data, e))) &&
              gn_sql_commit(s->sql, e);
         if (!ok)
             gn_sql_rollback(s->sql);
