@@ -20,7 +20,10 @@ typedef enum gn_style {
     GN_STYLE_NOTE,  /* what the program says */
     GN_STYLE_ERROR,
     GN_STYLE_SELECTED,
-    GN_STYLE_MATCH, /* found by a search */
+    GN_STYLE_MATCH,    /* found by a search */
+    GN_STYLE_LIKELY,   /* a token of .5 to .9 */
+    GN_STYLE_UNLIKELY, /* of .1 to .5 */
+    GN_STYLE_WILD,     /* of less */
     /* of markdown */
     GN_STYLE_STRONG, /* a heading */
     GN_STYLE_EMPHASIS,

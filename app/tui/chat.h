@@ -3,6 +3,7 @@
 #define GN_TUI_CHAT_H
 
 #include "app/tui/flow.h"
+#include "app/tui/odds.h"
 #include "app/tui/view.h"
 
 enum { GN_CHAT_QUEUE = 32, GN_FOLD_LINES = 20 };
@@ -17,6 +18,10 @@ typedef struct gn_message {
     int number;    /* as shown, from 1; 0: the system prompt */
     int code;      /* of its first block of code, counted over the branch */
     unsigned fold; /* GN_FOLD_... */
+    gn_odds odds;  /* of its first so many tokens */
+    int odds_of;
+    int siblings;   /* it is one of so many, */
+    size_t counted; /* as it was among so many turns */
 } gn_message;
 
 /* Text that stands in the input as a mark: a long paste, a file, what a command said. */
@@ -26,6 +31,13 @@ typedef struct gn_insert {
     gn_str name, text;
     int64_t tokens; /* -1: not counted yet */
 } gn_insert;
+/* What the next reply begins with instead of being generated. */
+typedef struct gn_beginning {
+    gn_tokens made; /* tokens, and */
+    gn_str text;    /* what they say; then */
+    gn_str prefix;  /* a text */
+    int64_t like;   /* the turn whose reply began so; -1: none */
+} gn_beginning;
 
 typedef struct gn_chat {
     gn_transcript turns;
@@ -51,6 +63,9 @@ typedef struct gn_chat {
     int64_t done, all; /* loading (bytes) or reading (tokens) */
     double rate;       /* tokens a second of the reply, 0: not known yet */
     gn_answered last;  /* of the last reply */
+    gn_beginning beginning;
+    int64_t before; /* the head before the reply was asked for */
+    size_t begun;   /* bytes of the reply that were there when it was */
 
     /* Where the view stands: at the end, or with this byte of this turn on top. */
     bool follow;
@@ -106,6 +121,25 @@ void gn_chat_undo(gn_chat *c, gn_tui *t);
 void gn_chat_redo(gn_chat *c, gn_tui *t);
 void gn_chat_step(gn_chat *c, gn_tui *t, int by); /* to the answer beside */
 void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line);
+/* ---- chat_tokens.c ------------------------------------------------------ */
+
+void gn_beginning_release(gn_beginning *b); /* and empty again */
+/* The reply that is asked for begins as c->beginning says, which is then used up. */
+bool gn_chat_begin(gn_chat *c, gn_ask *a, gn_turn *reply);
+/* The message of the branch in view with this number, or (text "") the last; NULL, and said. */
+gn_turn *gn_chat_numbered(gn_chat *c, gn_tui *t, gn_slice number);
+/* The selected message, else the last. */
+gn_turn *gn_chat_chosen(gn_chat *c);
+void gn_chat_probs(gn_chat *c, gn_tui *t); /* on or off */
+void gn_chat_inspect(gn_chat *c, gn_tui *t, const gn_turn *turn);
+/* Another reply that begins as `turn` did up to token i, and there takes alternative k. */
+void gn_chat_fork_at(gn_chat *c, gn_tui *t, const gn_turn *turn, int i, int k);
+void gn_chat_continue(gn_chat *c, gn_tui *t); /* after a stop, or an edit */
+/* In an editor; what comes of it is a sibling, and if it is the user's it is answered. */
+void gn_chat_edit(gn_chat *c, gn_tui *t, gn_turn *turn);
+void gn_chat_prefix(gn_chat *c, gn_tui *t, gn_slice text); /* of the next reply */
+bool gn_chat_is_busy(const gn_chat *c, gn_tui *t);         /* and says so */
+
 /* ---- chat_text.c -------------------------------------------------------- */
 
 /* Markdown as written, or as meant. */

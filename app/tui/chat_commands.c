@@ -3,7 +3,7 @@
 
 #include "app/tui/slash.h"
 
-static bool is_busy(const gn_chat *c, gn_tui *t) {
+bool gn_chat_is_busy(const gn_chat *c, gn_tui *t) {
     if (c->answer < 0 && c->opened)
         return false;
     gn_tui_note(t, GN_STYLE_ERROR,
@@ -20,7 +20,7 @@ void gn_chat_regenerate(gn_chat *c, gn_tui *t, int64_t id) {
     const gn_turn *turn = turn_of(c, id);
     while (turn && turn->role == GN_ROLE_MODEL)
         turn = turn_of(c, turn->parent);
-    if (is_busy(c, t))
+    if (gn_chat_is_busy(c, t))
         return;
     c->selected = -1;
     if (turn && gn_role_asks(turn->role))
@@ -29,28 +29,13 @@ void gn_chat_regenerate(gn_chat *c, gn_tui *t, int64_t id) {
         gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to answer again");
 }
 
-static void regenerate_number(gn_chat *c, gn_tui *t, gn_slice argument) {
-    int64_t number;
-    if (argument.len == 0) {
-        gn_chat_regenerate(c, t, c->turns.head);
-        return;
-    }
-    if (gn_parse_integer(argument, &number))
-        for (size_t i = 0; i < c->path.count; i++)
-            if (number > 0 && c->message[c->path.id[i]].number == number) {
-                gn_chat_regenerate(c, t, c->path.id[i]);
-                return;
-            }
-    gn_tui_note(t, GN_STYLE_ERROR, "there is no message %.*s", (int)argument.len, argument.data);
-}
-
 void gn_chat_moved(gn_chat *c) {
     c->selected = -1;
     c->follow = true;
 }
 
 void gn_chat_undo(gn_chat *c, gn_tui *t) {
-    if (is_busy(c, t))
+    if (gn_chat_is_busy(c, t))
         return;
     if (!gn_transcript_undo(&c->turns))
         gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to undo");
@@ -58,7 +43,7 @@ void gn_chat_undo(gn_chat *c, gn_tui *t) {
 }
 
 void gn_chat_redo(gn_chat *c, gn_tui *t) {
-    if (is_busy(c, t))
+    if (gn_chat_is_busy(c, t))
         return;
     if (!gn_transcript_redo(&c->turns))
         gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to redo");
@@ -68,7 +53,7 @@ void gn_chat_redo(gn_chat *c, gn_tui *t) {
 /* To the answer beside the one in view, or the selected one. */
 void gn_chat_step(gn_chat *c, gn_tui *t, int by) {
     int64_t id = c->selected >= 0 ? c->selected : c->turns.head;
-    if (is_busy(c, t))
+    if (gn_chat_is_busy(c, t))
         return;
     const gn_turn *turn = turn_of(c, id);
     if (turn && gn_role_asks(turn->role) && c->selected < 0)
@@ -90,7 +75,7 @@ static void system_prompt(gn_chat *c, gn_tui *t, gn_slice text) {
                     now && now[0] ? now : "the template's own");
         return;
     }
-    if (is_busy(c, t))
+    if (gn_chat_is_busy(c, t))
         return;
     if (!gn_settings_set(t->settings, GN_S("system"), text, GN_SOURCE_SET, NULL, &e))
         gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
@@ -177,9 +162,28 @@ static void copy(gn_chat *c, gn_tui *t, gn_slice argument) {
 void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
     gn_error e = {0};
     gn_slice argument;
+    gn_turn *turn;
     switch (gn_slash_parse(line, &argument, &e)) {
     case GN_SLASH_REGEN:
-        regenerate_number(c, t, argument);
+        if ((turn = gn_chat_numbered(c, t, argument)))
+            gn_chat_regenerate(c, t, turn->id);
+        break;
+    case GN_SLASH_CONTINUE:
+        gn_chat_continue(c, t);
+        break;
+    case GN_SLASH_EDIT:
+        if ((turn = gn_chat_numbered(c, t, argument)))
+            gn_chat_edit(c, t, turn);
+        break;
+    case GN_SLASH_PREFIX:
+        gn_chat_prefix(c, t, argument);
+        break;
+    case GN_SLASH_INSPECT:
+        if ((turn = gn_chat_numbered(c, t, argument)))
+            gn_chat_inspect(c, t, turn);
+        break;
+    case GN_SLASH_PROBS:
+        gn_chat_probs(c, t);
         break;
     case GN_SLASH_UNDO:
         gn_chat_undo(c, t);
@@ -188,7 +192,7 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
         gn_chat_redo(c, t);
         break;
     case GN_SLASH_NEW:
-        if (!is_busy(c, t)) {
+        if (!gn_chat_is_busy(c, t)) {
             c->turns.head = -1;
             c->last = (gn_answered){0};
             gn_chat_moved(c);

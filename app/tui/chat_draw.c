@@ -80,7 +80,8 @@ static void draw_label(const gn_chat *c, gn_canvas *v, int y, const gn_turn *tur
     if (gn_role_leads(turn->role))
         gn_canvas_fmt(v, y, 0, v->cols, style, " %c %-7s", lead[turn->role], who[turn->role]);
     else
-        gn_canvas_fmt(v, y, 0, v->cols, style, "%2d %-7s", number, who[turn->role]);
+        gn_canvas_fmt(v, y, 0, v->cols, style, "%2d %-7s", number,
+                      turn->edited ? "edited" : who[turn->role]);
 }
 
 static int siblings(const gn_chat *c, const gn_turn *turn, int *which) {
@@ -104,8 +105,17 @@ static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_t
                       : turn->stop == GN_STOP_LENGTH    ? "cut at the limit, "
                       : turn->stop == GN_STOP_CONTEXT   ? "context full, "
                                                         : "";
-    gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM, "[%s%lld token%s, %s t/s, reused %lld, read %lld]",
-                  cut, (long long)turn->tokens, turn->tokens == 1 ? "" : "s",
+    char given[48] = "";
+    if (turn->role != GN_ROLE_MODEL || turn->edited) {
+        gn_canvas_put(v, y, col, end, turn->edited ? GN_S("[edited]") : (gn_slice){"", 0},
+                      GN_STYLE_DIM);
+        return;
+    }
+    if (turn->begun > 0)
+        snprintf(given, sizeof given, "%lld given, ", (long long)turn->begun);
+    gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM,
+                  "[%s%s%lld token%s, %s t/s, reused %lld, read %lld]", cut, given,
+                  (long long)turn->tokens, turn->tokens == 1 ? "" : "s",
                   speed(rate_of(turn->tokens, turn->generate_s), rate), (long long)turn->reused,
                   (long long)turn->read);
 }
@@ -142,8 +152,9 @@ static void draw_row(const gn_chat *c, gn_canvas *v, const gn_shape *s, const gn
     if (row >= (int)gn_flow_count(&m->flow))
         draw_foot(c, v, y, col, turn);
     else if (row >= 0) {
-        gn_flow_draw(&m->flow, (size_t)row, v, y, col, v->cols, gn_chat_text(turn), m->code, NULL,
-                     0, gn_role_leads(turn->role) ? GN_STYLE_DIM : GN_STYLE_PLAIN);
+        gn_flow_draw(&m->flow, (size_t)row, v, y, col, v->cols, gn_chat_text(turn), m->code,
+                     m->odds.run, m->odds.count,
+                     gn_role_leads(turn->role) ? GN_STYLE_DIM : GN_STYLE_PLAIN);
         draw_matches(c, v, y, col, turn, (size_t)row);
     }
 }

@@ -15,8 +15,9 @@ gn_slice gn_chat_text(const gn_turn *turn) {
     return s;
 }
 
-static bool has_foot(const gn_turn *turn) {
-    return turn->role == GN_ROLE_MODEL && turn->complete && turn->tokens > 0;
+static bool has_foot(const gn_message *m, const gn_turn *turn) {
+    return (turn->role == GN_ROLE_MODEL && turn->complete && turn->tokens > 0) || turn->edited ||
+           (m->siblings > 1 && turn->complete && !gn_role_leads(turn->role));
 }
 
 static bool is_shown(const gn_turn *turn) {
@@ -25,12 +26,13 @@ static bool is_shown(const gn_turn *turn) {
 
 /* Label (where it has a row of its own), text, foot. */
 int gn_chat_rows_of(const gn_message *m, const gn_turn *turn, const gn_shape *s) {
-    return is_shown(turn) ? (s->gutter == 0) + (int)gn_flow_count(&m->flow) + has_foot(turn) : 0;
+    return is_shown(turn) ? (s->gutter == 0) + (int)gn_flow_count(&m->flow) + has_foot(m, turn) : 0;
 }
 
 void gn_chat_wrap(gn_chat *c, const gn_tui *t, const gn_shape *s) {
     int number = 0, code = 1;
     const bool markdown = gn_settings_flag(t->settings, "markdown") && !c->raw;
+    const bool probs = gn_settings_flag(t->settings, "probs");
     c->path.count = 0;
     if (!gn_transcript_path(&c->turns, c->turns.head, &c->path))
         c->path.count = 0;
@@ -45,9 +47,18 @@ void gn_chat_wrap(gn_chat *c, const gn_tui *t, const gn_shape *s) {
         gn_message *m = &c->message[turn->id];
         m->number = gn_role_leads(turn->role) ? 0 : ++number;
         m->code = code;
+        if (m->counted != c->turns.count) {
+            gn_transcript_sibling(&c->turns, turn->id, &m->siblings);
+            m->counted = c->turns.count;
+        }
         gn_flow_update(&m->flow, gn_chat_text(turn), s->width,
                        markdown && turn->role == GN_ROLE_MODEL, !turn->complete, m->fold);
         code += m->flow.stable.blocks;
+        if (!probs || turn->made.count == 0)
+            m->odds.count = 0;
+        else if (m->odds_of != turn->made.count)
+            gn_odds_of(&m->odds, &turn->made);
+        m->odds_of = probs ? turn->made.count : 0;
     }
 }
 

@@ -77,13 +77,16 @@ static bool add_defaults(gn_keymap *m, const char *view, const char *keys, gn_re
 
 bool gn_keymap_init(gn_keymap *m, gn_error *e) {
     *m = (gn_keymap){0};
+    bool ok = true;
     for (int i = 1; i < N; i++)
-        if (!add_defaults(m, "write", row[i].write, (gn_request)i, e) ||
-            !add_defaults(m, "read", row[i].read, (gn_request)i, e)) {
-            gn_keymap_release(m);
-            return false;
-        }
-    return true;
+        ok = ok && add_defaults(m, "write", row[i].write, (gn_request)i, e) &&
+             add_defaults(m, "read", row[i].read, (gn_request)i, e);
+#define X(view, keys, NAME) ok = ok && add_defaults(m, view, keys, GN_REQUEST_##NAME, e);
+    GN_VIEW_KEYS(X)
+#undef X
+    if (!ok)
+        gn_keymap_release(m);
+    return ok;
 }
 
 void gn_keymap_release(gn_keymap *m) {

@@ -40,11 +40,29 @@
     X(RAW, "raw", "", "m", "markdown as it was written, or shown as it is meant")                  \
     X(FOLD, "fold", "", "z",                                                                       \
       "fold thoughts and long code of a message, else the message; or unfold")                     \
+    X(TOKENS, "tokens", "F4", "F4 t",                                                              \
+      "the tokens of the selected message, else of the last reply")                                \
+    X(PROBS, "probs", "Alt+P Alt+p", "p", "show how likely each token was, or no longer")          \
+    X(EDIT, "edit", "", "e", "edit the selected message; the new one stands beside the old")       \
+    X(OPEN, "open", "", "Enter", "open, choose, or go on from what is marked")                     \
+    X(LEFT, "left", "", "Left", "the token before")                                                \
+    X(RIGHT, "right", "", "Right", "the token after")                                              \
+    X(WILDEST, "wildest", "", "", "the least likely token")                                        \
+    X(SURPRISE_NEXT, "surprise-next", "", "", "the next surprising token")                         \
+    X(SURPRISE_BACK, "surprise-back", "", "", "the surprising token before")                       \
     X(HELP, "help", "F1", "F1 h ?", "this help")                                                   \
     X(REDRAW, "redraw", "Ctrl+L", "Ctrl+L", "draw the screen again")                               \
     X(SUSPEND, "suspend", "Ctrl+Z", "Ctrl+Z", "back to the shell; fg returns")                     \
     X(BACK, "back", "", "q", "leave this view")                                                    \
     X(QUIT, "quit", "", "Q", "quit")
+
+/* Keys that a view has beyond those, or instead: X(view, keys, REQUEST). */
+#define GN_VIEW_KEYS(X)                                                                            \
+    X("tokens", "h", LEFT)                                                                         \
+    X("tokens", "l", RIGHT)                                                                        \
+    X("tokens", "w", WILDEST)                                                                      \
+    X("tokens", "s", SURPRISE_NEXT)                                                                \
+    X("tokens", "S", SURPRISE_BACK)
 
 typedef enum gn_request {
     GN_REQUEST_NONE,

@@ -23,6 +23,8 @@ typedef struct fake {
     size_t said; /* bytes */
     gn_sampling sampling;
     int top;
+    int64_t context, begun;
+    gn_vocabulary *vocabulary; /* every word of its replies */
     bool busy, stopped, fails;
     gn_event *event[64];
     int n_event;
@@ -58,10 +60,21 @@ static bool fake_ask(gn_worker *w, gn_ask *a) {
     gn_str_puts(&f->saying, f->at_reply < f->n_reply ? gn_str_text(&f->reply[f->at_reply++])
                                                      : "!the script has no more replies");
     f->fails = f->saying.data[0] == '!';
+    for (size_t i = 0; i < a->begin.count; i++)
+        f->said += gn_vocabulary_bytes(f->vocabulary, a->begin.id[i]).len;
+    f->begun = (int64_t)a->begin.count;
+    f->read += f->begun;
     gn_event *ev = tell(f, GN_EVENT_READING);
     if (ev) {
         ev->done = 0;
         ev->all = f->read;
+    }
+    if (a->prefix.len && (ev = tell(f, GN_EVENT_TEXT))) {
+        gn_str_add(&ev->text, gn_str_slice(&a->prefix));
+        f->said += a->prefix.len;
+        gn_script_token(f->vocabulary, gn_str_slice(&a->prefix), f->said, &f->sampling, f->top,
+                        &ev->made);
+        f->begun++;
     }
     gn_ask_free(a);
     return true;
@@ -116,6 +129,7 @@ static void finish(fake *f, gn_stop stop) {
                                      .reused = f->used,
                                      .read = f->read,
                                      .tokens = f->tokens,
+                                     .begun = f->begun,
                                      .used = f->used + f->read + f->tokens,
                                      .prompt_s = 0.1,
                                      .generate_s = TOKEN_TIME * (double)f->tokens,
@@ -142,13 +156,12 @@ static void say_word(fake *f) {
         finish(f, f->stopped ? GN_STOP_INTERRUPTED : GN_STOP_EOS);
         return;
     }
-    size_t n = 1;
-    while (n < rest.len && rest.data[n] != ' ' && rest.data[n] != '\n')
-        n++;
+    const size_t n = gn_script_word(rest).len;
     gn_event *ev = tell(f, GN_EVENT_TEXT);
     if (ev) {
         gn_str_add(&ev->text, (gn_slice){rest.data, n});
-        gn_script_token((gn_slice){rest.data, n}, f->said += n, &f->sampling, f->top, &ev->made);
+        gn_script_token(f->vocabulary, (gn_slice){rest.data, n}, f->said += n, &f->sampling, f->top,
+                        &ev->made);
         ev->done = ++f->tokens;
         ev->seconds = TOKEN_TIME * (double)f->tokens;
     }
@@ -166,7 +179,7 @@ typedef struct script {
     bool started, opened;
     int rows, cols;
     bool unicode;
-    gn_str clipboard;
+    gn_str clipboard, edited;
 } script;
 
 static bool keep_copy(gn_tui *t, gn_slice text, gn_str *how, gn_error *e) {
@@ -181,6 +194,15 @@ static bool keep_copy(gn_tui *t, gn_slice text, gn_str *how, gn_error *e) {
 static bool run_shell(gn_tui *t, const char *command, gn_str *out, int *status, gn_error *e) {
     (void)t;
     return gn_shell_run(command, out, status, e);
+}
+
+/* An editor that leaves what the script said. */
+static bool edit(gn_tui *t, gn_str *text, gn_error *e) {
+    script *s = t->user;
+    (void)e;
+    gn_str_cut(text, 0);
+    gn_str_add(text, gn_str_slice(&s->edited));
+    return true;
 }
 
 static void deliver(script *s) {
@@ -218,6 +240,7 @@ static bool start(script *s, gn_error *e) {
     s->tui.user = s;
     s->tui.copy = keep_copy;
     s->tui.shell = run_shell;
+    s->tui.edit = edit;
     gn_canvas_resize(&s->tui.canvas, s->rows, s->cols);
     return true;
 }
@@ -226,9 +249,9 @@ static void open_model(script *s, gn_slice name) {
     gn_event *ev = tell(&s->fake, GN_EVENT_OPENED);
     if (ev) {
         gn_str_add(&ev->text, name);
-        ev->context = 131072;
-        ev->vocab = GN_SCRIPT_VOCAB;
-        ev->vocabulary = gn_script_vocabulary();
+        ev->context = s->fake.context;
+        ev->vocab = s->fake.vocabulary->count;
+        ev->vocabulary = gn_vocabulary_copy(s->fake.vocabulary);
         ev->sampling.temp = 0.7f;
     }
     s->opened = true;
@@ -348,6 +371,34 @@ static bool save_screen(script *s, const char *name, gn_script_save save, void *
     return ok;
 }
 
+/* Instead of letters how they look, where that is not plain: d dim, B bold, u underlined,
+ * R reversed, x a mistake, and so on. */
+static bool save_styles(script *s, const char *name, gn_script_save save, void *user, gn_error *e) {
+    static const char letter[GN_STYLES + 1] = {
+        [GN_STYLE_DIM] = 'd',    [GN_STYLE_BOLD] = 'B',   [GN_STYLE_TITLE] = 'T',
+        [GN_STYLE_STATUS] = 'S', [GN_STYLE_USER] = 'y',   [GN_STYLE_MODEL] = 'm',
+        [GN_STYLE_NOTE] = 'n',   [GN_STYLE_ERROR] = 'x',  [GN_STYLE_SELECTED] = 'R',
+        [GN_STYLE_MATCH] = 'M',  [GN_STYLE_LIKELY] = 'l', [GN_STYLE_UNLIKELY] = 'u',
+        [GN_STYLE_WILD] = 'W'};
+    gn_str text = {0};
+    gn_tui_draw(&s->tui);
+    const gn_canvas *c = &s->tui.canvas;
+    for (int row = 0; row < c->rows; row++) {
+        size_t end = text.len;
+        for (int col = 0; col < c->cols; col++) {
+            const gn_cell *cell = &c->cell[row * c->cols + col];
+            const char how = letter[cell->style];
+            gn_str_putc(&text, how ? how : cell->len == 1 && cell->text[0] == ' ' ? ' ' : '.');
+            end = text.data[text.len - 1] == ' ' ? end : text.len;
+        }
+        gn_str_cut(&text, end);
+        gn_str_putc(&text, '\n');
+    }
+    const bool ok = gn_str_ok(&text, e) && save(user, name, gn_str_slice(&text), e);
+    gn_str_release(&text);
+    return ok;
+}
+
 /* Steps that come before the screen; false and no error: another one. */
 static bool prepare(script *s, gn_slice verb, gn_slice rest, gn_error *e) {
     if (gn_slice_is(verb, "size"))
@@ -358,6 +409,8 @@ static bool prepare(script *s, gn_slice verb, gn_slice rest, gn_error *e) {
         setlocale(LC_CTYPE, s->unicode ? "C.UTF-8" : "C");
         return true;
     }
+    if (gn_slice_is(verb, "context"))
+        return gn_parse_integer(rest, &s->fake.context);
     if (gn_slice_is(verb, "set")) {
         const ptrdiff_t space = gn_slice_find(rest, GN_S(" "));
         return space > 0 &&
@@ -402,7 +455,12 @@ static bool perform(script *s, gn_slice verb, gn_slice rest, gn_str *text, gn_sc
         press(s, bytes, 0.03);
     } else if (gn_slice_is(verb, "save"))
         return save_screen(s, gn_str_text(text), save, user, e);
-    else
+    else if (gn_slice_is(verb, "styles"))
+        return save_styles(s, gn_str_text(text), save, user, e);
+    else if (gn_slice_is(verb, "edit")) {
+        gn_str_cut(&s->edited, 0);
+        gn_str_add(&s->edited, gn_str_slice(text));
+    } else
         return gn_fail(e, GN_INVALID, "no such step: %.*s %.*s", (int)verb.len, verb.data,
                        rest.len > 40 ? 40 : (int)rest.len, rest.data);
     return true;
@@ -427,10 +485,30 @@ static bool do_line(script *s, gn_slice line, gn_script_save save, void *user, g
     return ok;
 }
 
+/* Whatever is going to be said is in the model's vocabulary. */
+static bool read_words(script *s, gn_slice steps, gn_error *e) {
+    gn_str words = {0};
+    bool ok = true;
+    while (ok && steps.len) {
+        const char *end = memchr(steps.data, '\n', steps.len);
+        const gn_slice line = {steps.data, end ? (size_t)(end - steps.data) : steps.len};
+        steps = gn_slice_from(steps, line.len + 1);
+        if (gn_slice_starts(line, GN_S("reply ")))
+            ok = unescape(gn_slice_from(line, 6), &words, e);
+        else if (gn_slice_starts(line, GN_S("type /prefix ")))
+            gn_str_add(&words, gn_slice_from(line, 13));
+    }
+    s->fake.vocabulary = gn_script_vocabulary(gn_str_slice(&words));
+    gn_str_release(&words);
+    return ok && (s->fake.vocabulary || gn_fail(e, GN_NO_MEMORY, "out of memory"));
+}
+
 bool gn_script_run(gn_slice steps, const char *file, gn_script_save save, void *user, gn_error *e) {
     script s = {.rows = 24, .cols = 80, .unicode = true};
     bool ok = (s.settings = gn_settings_new(e)) != NULL;
     setlocale(LC_CTYPE, "C.UTF-8");
+    s.fake.context = 131072;
+    ok = ok && read_words(&s, steps, e);
     for (int line = 1; ok && steps.len; line++) {
         const char *end = memchr(steps.data, '\n', steps.len);
         const size_t len = end ? (size_t)(end - steps.data) : steps.len;
@@ -448,6 +526,8 @@ bool gn_script_run(gn_slice steps, const char *file, gn_script_save save, void *
     }
     gn_input_release(&s.input);
     gn_str_release(&s.clipboard);
+    gn_str_release(&s.edited);
+    gn_vocabulary_free(s.fake.vocabulary);
     gn_settings_free(s.settings);
     return ok;
 }

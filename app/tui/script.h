@@ -1,7 +1,7 @@
 /* script.h - the screen driven by a file: scripted keys, a virtual clock, a scripted model.
  *
  * A step a line; '#' begins a comment line. \n \t \e \\ and \xNN stand for bytes.
- *   size 80x24 · locale C|UTF-8 · set NAME VALUE      before the first other step
+ *   size 80x24 · locale C|UTF-8 · context TOKENS · set NAME VALUE    before the first other step
  *   loading PERCENT · open NAME       what the engine says (open: without it it is open)
  *   key Ctrl+R ...    keys, a moment apart        type TEXT   its characters, likewise
  *   burst TEXT        all in one read, \n as Enter    paste TEXT   as a bracketed paste
@@ -9,7 +9,9 @@
  *   fail TEXT         what it will fail with instead
  *   tick MS · wait done               time passes
  *   resize 60x12 · wheel up|down
+ *   edit TEXT         what the next editor leaves
  *   save NAME         the screen is given to the caller
+ *   styles NAME       likewise, but how each letter looks
  */
 #ifndef GN_TUI_SCRIPT_H
 #define GN_TUI_SCRIPT_H

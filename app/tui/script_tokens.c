@@ -2,20 +2,35 @@
 #include "app/tui/script_tokens.h"
 
 #include <math.h>
-#include <stdio.h>
 
 static const char *const others[] = {" the", " a",    " tram", " train", " bus", " metro", " and",
-                                     " of",  " fish", " \n",   " to",    " in",  " walk",  " sea"};
+                                     " of",  " fish", "\n",    " to",    " in",  " walk",  " sea"};
 enum { OTHERS = sizeof others / sizeof others[0], MOST = 64 };
 
-gn_vocabulary *gn_script_vocabulary(void) {
+static int32_t find(const gn_vocabulary *v, gn_slice word) {
+    for (int32_t id = 0; id < v->count; id++)
+        if (gn_slice_equal(gn_vocabulary_bytes(v, id), word))
+            return id;
+    return -1;
+}
+
+gn_slice gn_script_word(gn_slice text) {
+    size_t n = 1;
+    while (n < text.len && text.data[n] != ' ' && text.data[n] != '\n')
+        n++;
+    return (gn_slice){text.data, n < text.len ? n : text.len};
+}
+
+gn_vocabulary *gn_script_vocabulary(gn_slice text) {
     gn_vocabulary *v = gn_vocabulary_new();
     bool ok = v != NULL;
-    for (int id = 0; ok && id < GN_SCRIPT_VOCAB; id++) {
-        char text[16];
-        snprintf(text, sizeof text, "#%d", id);
-        ok = gn_vocabulary_add(v, gn_slice_of(id < OTHERS ? others[id] : text),
-                               id == GN_SCRIPT_VOCAB - 1);
+    for (int i = 0; ok && i < OTHERS; i++)
+        ok = gn_vocabulary_add(v, gn_slice_of(others[i]), false);
+    while (ok && text.len) {
+        const gn_slice word = gn_script_word(text);
+        if (find(v, word) < 0)
+            ok = gn_vocabulary_add(v, word, false);
+        text = gn_slice_from(text, word.len);
     }
     if (ok)
         return v;
@@ -23,52 +38,38 @@ gn_vocabulary *gn_script_vocabulary(void) {
     return NULL;
 }
 
-/* Logits of a vocabulary in which the word's token has one of these probabilities, two
- * others share most of the rest, and what is left is spread. */
-static int32_t make_logits(gn_slice word, float *logit) {
+/* Logits in which the word has one of these probabilities, others share most of the
+ * rest, and what is left is spread. */
+static void make_logits(gn_slice word, int32_t id, float *logit, int n) {
     static const double likely[] = {0.97, 0.93, 0.7, 0.62, 0.41, 0.22, 0.06};
     unsigned sum = 0;
     for (size_t i = 0; i < word.len; i++)
         sum += (unsigned char)word.data[i] * (unsigned)(i + 1);
-    const int32_t id = OTHERS + (int32_t)(sum % (GN_SCRIPT_VOCAB - OTHERS - 1));
     const double p = likely[sum % 7];
     double rest = 1 - p;
-    for (int32_t i = 0; i < GN_SCRIPT_VOCAB; i++)
+    for (int i = 0; i < n; i++)
         logit[i] = -12.0f;
-    logit[id] = (float)log(p);
     for (unsigned i = 0; i < 10; i++, rest *= 0.5)
         logit[(sum + 3 * i) % OTHERS] = (float)log(rest * 0.5);
-    return id;
+    logit[id] = (float)log(p);
 }
 
-static gn_logprob score_of(const float *logit, int32_t id) {
-    double sum = 0, entropy = 0;
-    int32_t rank = 0;
-    for (int i = 0; i < GN_SCRIPT_VOCAB; i++) {
-        sum += exp((double)logit[i]);
-        rank += logit[i] > logit[id] || (logit[i] == logit[id] && i < id);
-    }
-    for (int i = 0; i < GN_SCRIPT_VOCAB; i++) {
-        const double p = exp((double)logit[i]) / sum;
-        entropy -= p * log(p);
-    }
-    return (gn_logprob){(float)((double)logit[id] - log(sum)), rank, (float)entropy};
-}
-
-bool gn_script_token(gn_slice word, size_t end, const gn_sampling *how, int k, gn_tokens *out) {
-    float logit[GN_SCRIPT_VOCAB];
-    gn_candidate candidate[MOST];
+bool gn_script_token(const gn_vocabulary *v, gn_slice word, size_t end, const gn_sampling *how,
+                     int k, gn_tokens *out) {
     gn_top top[MOST];
     gn_fate after[MOST];
     gn_error e = {0};
-    const int32_t id = make_logits(word, logit);
+    const int32_t id = find(v, word);
     k = k < MOST ? k : MOST;
-    if (gn_sampling_explain(how, logit, GN_SCRIPT_VOCAB, NULL, 0, candidate, k, &e) != k)
+    k = k < v->count ? k : v->count;
+    float *logit = id < 0 ? NULL : malloc((size_t)v->count * sizeof *logit);
+    gn_token_row row = {.id = id, .end = end, .top = top, .after = after, .n_top = k};
+    if (!logit)
         return false;
-    for (int i = 0; i < k; i++) {
-        top[i] = (gn_top){candidate[i].id, candidate[i].logprob};
-        after[i] = (gn_fate){candidate[i].after, candidate[i].cut};
-    }
-    const gn_token_row row = {id, end, score_of(logit, id), top, after, k};
-    return gn_tokens_add(out, &row);
+    make_logits(word, id, logit, v->count);
+    const bool ok =
+        gn_sampling_score(how, logit, v->count, NULL, 0, id, &row.score, top, after, k, &e) &&
+        gn_tokens_add(out, &row);
+    free(logit);
+    return ok;
 }

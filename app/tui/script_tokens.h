@@ -4,12 +4,14 @@
 
 #include "app/tokens.h"
 
-enum { GN_SCRIPT_VOCAB = 1000 };
-
-/* 1,000 tokens; the first are the words that stand as alternatives. NULL when out of memory. */
-gn_vocabulary *gn_script_vocabulary(void);
+/* Words that stand as alternatives, then those of the text; a word is one token. NULL when
+ * out of memory. */
+gn_vocabulary *gn_script_vocabulary(gn_slice text);
+/* The token at the beginning of text: a word with the blank before it. */
+gn_slice gn_script_word(gn_slice text);
 /* A word (it ends at byte `end` of the reply) as a token with k alternatives. How likely it
  * was depends on its letters; what filters made of it is what the sampler makes of it. */
-bool gn_script_token(gn_slice word, size_t end, const gn_sampling *how, int k, gn_tokens *out);
+bool gn_script_token(const gn_vocabulary *v, gn_slice word, size_t end, const gn_sampling *how,
+                     int k, gn_tokens *out);
 
 #endif

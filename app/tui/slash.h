@@ -6,6 +6,11 @@
 
 #define GN_SLASHES(X)                                                                              \
     X(REGEN, "/regen", "[N]", "answer message N (the last) again, beside the old answer")          \
+    X(CONTINUE, "/continue", "", "go on with a reply that was stopped, or that you edited")        \
+    X(EDIT, "/edit", "[N]", "edit message N (the last); the new one stands beside the old")        \
+    X(PREFIX, "/prefix", "[TEXT]", "what the next reply begins with")                              \
+    X(INSPECT, "/inspect", "[N]", "the tokens of message N (the last): how likely, what else")     \
+    X(PROBS, "/probs", "", "show how likely each token was, or no longer")                         \
     X(UNDO, "/undo", "", "back to before the last message; nothing is lost")                       \
     X(REDO, "/redo", "", "undo the undo")                                                          \
     X(NEW, "/new", "", "begin a new conversation")                                                 \

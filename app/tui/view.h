@@ -96,6 +96,8 @@ typedef struct gn_chat_options {
     uint64_t seed; /* of the first reply, where the settings name none */
 } gn_chat_options;
 bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e);
+/* The tokens of a turn of the chat `chat` (a gn_chat, which must outlive it). */
+bool gn_tokens_view(gn_view *out, void *chat, int64_t turn, gn_error *e);
 bool gn_help_view(gn_view *out, const gn_tui *t, gn_error *e);
 /* The key table as text, for the help view and `gneiss keys`. */
 void gn_keymap_text(const gn_keymap *m, gn_str *out);

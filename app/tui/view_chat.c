@@ -23,15 +23,16 @@ bool gn_chat_no_memory(gn_tui *t) {
 void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     gn_ids path = {0};
     gn_ask *a = gn_ask_new();
+    c->before = c->turns.head;
     bool ok = a && gn_transcript_path(&c->turns, question, &path);
     for (size_t i = 0; ok && i < path.count; i++) {
         const gn_turn *turn = c->turns.turn[path.id[i]];
         ok = gn_ask_say(a, turn->id, turn->role, gn_str_slice(&turn->text));
     }
-    const gn_turn *answer =
+    gn_turn *answer =
         ok ? gn_transcript_add(&c->turns, question, GN_ROLE_MODEL, (gn_slice){"", 0}) : NULL;
     gn_ids_release(&path);
-    if (!answer || !gn_transcript_keep(&c->turns, &a->keep)) {
+    if (!answer || !gn_transcript_keep(&c->turns, &a->keep) || !gn_chat_begin(c, a, answer)) {
         gn_ask_free(a);
         gn_chat_no_memory(t);
         return;
@@ -49,6 +50,7 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     /* The next reply of the same conversation shall draw anew, and yet be repeatable. */
     const int64_t seed = gn_settings_integer(t->settings, "seed", -1);
     a->sampling.seed = (seed < 0 ? c->options.seed : (uint64_t)seed) + (uint64_t)answer->id;
+    answer->how = a->sampling;
     c->answer = answer->id;
     c->stopping = false;
     c->done = c->all = 0;
@@ -222,6 +224,21 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
     case GN_REQUEST_SEARCH_BACK:
         gn_chat_search(c, t, r == GN_REQUEST_SEARCH_NEXT ? 1 : -1);
         return true;
+    case GN_REQUEST_TOKENS: {
+        const gn_turn *turn = gn_chat_chosen(c);
+        if (turn)
+            gn_chat_inspect(c, t, turn);
+        return true;
+    }
+    case GN_REQUEST_PROBS:
+        gn_chat_probs(c, t);
+        return true;
+    case GN_REQUEST_EDIT: {
+        gn_turn *turn = gn_chat_chosen(c);
+        if (turn)
+            gn_chat_edit(c, t, turn);
+        return true;
+    }
     case GN_REQUEST_REGENERATE:
         gn_chat_regenerate(c, t, c->selected >= 0 ? c->selected : c->turns.head);
         return true;
@@ -300,8 +317,10 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
         return;
     }
     answer->complete = true;
-    if (answer->text.len > 0)
+    if (answer->text.len > c->begun)
         answer->stop = GN_STOP_INTERRUPTED; /* what came stays */
+    else if (c->before != question->id)
+        c->turns.head = c->before; /* it was to be another reply */
     else {
         c->turns.head = question->parent;
         if (gn_line_text().len == 0)
@@ -370,8 +389,10 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
 static void close_chat(void *self) {
     gn_chat *c = self;
     gn_transcript_release(&c->turns);
-    for (size_t i = 0; i < c->n_message; i++)
+    for (size_t i = 0; i < c->n_message; i++) {
         gn_flow_release(&c->message[i].flow);
+        gn_odds_release(&c->message[i].odds);
+    }
     free(c->message);
     gn_ids_release(&c->path);
     for (int i = 0; i < c->n_queue; i++)
@@ -379,6 +400,7 @@ static void close_chat(void *self) {
     gn_chat_insert_release(c);
     gn_str_release(&c->name);
     gn_vocabulary_free(c->vocabulary);
+    gn_beginning_release(&c->beginning);
     gn_str_release(&c->pattern);
     free(c);
 }
@@ -391,6 +413,7 @@ bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
     if (!c)
         return gn_fail(e, GN_NO_MEMORY, "chat: out of memory");
     c->turns.head = c->answer = c->top_turn = c->selected = c->found_turn = -1;
+    c->before = c->beginning.like = -1;
     c->follow = true;
     c->options = *o;
     *out = (gn_view){&ops, c};
