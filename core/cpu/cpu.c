@@ -27,7 +27,7 @@ typedef struct head {
     size_t mapped; /* bytes of the mapping; 0: base is from the heap */
 } head;
 
-static const char *const isa_name[] = {"plain", "avx2", "avx512"};
+static const char *const isa_name[] = {"plain", "avx2", "avx512", "avx512bf16"};
 enum { ISAS = sizeof isa_name / sizeof *isa_name };
 
 /* Whether processor and operating system (the registers it saves) have an isa. */
@@ -43,12 +43,17 @@ static bool has(gn_isa isa) {
         return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                __builtin_cpu_supports("avx512vnni");
+    case GN_ISA_AVX512BF16:
+        return has(GN_ISA_AVX512) && __builtin_cpu_supports("avx512bf16");
     }
     return false;
 }
 
 static gn_isa best(void) {
-    return has(GN_ISA_AVX512) ? GN_ISA_AVX512 : has(GN_ISA_AVX2) ? GN_ISA_AVX2 : GN_ISA_PLAIN;
+    gn_isa isa = GN_ISA_AVX512BF16;
+    while (!has(isa))
+        isa--;
+    return isa;
 }
 
 static bool choose(gn_cpu *c, const char *name, gn_error *e) {
@@ -67,7 +72,8 @@ static bool choose(gn_cpu *c, const char *name, gn_error *e) {
         return true;
     }
     return gn_fail(e, GN_INVALID,
-                   "instruction set '%s' is unknown; there are plain, avx2 and avx512", name);
+                   "instruction set '%s' is unknown; there are plain, avx2, avx512 and avx512bf16",
+                   name);
 }
 
 /* The processor as its maker calls it. */

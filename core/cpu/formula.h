@@ -114,7 +114,7 @@ typedef struct gn_formulas {
 extern const gn_formulas gn_formulas_plain, gn_formulas_avx2, gn_formulas_avx512;
 
 static inline const gn_formulas *gn_formulas_of(gn_isa isa) {
-    return isa == GN_ISA_AVX512 ? &gn_formulas_avx512
+    return isa >= GN_ISA_AVX512 ? &gn_formulas_avx512
            : isa == GN_ISA_AVX2 ? &gn_formulas_avx2
                                 : &gn_formulas_plain;
 }

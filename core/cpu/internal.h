@@ -11,14 +11,15 @@
 #include "core/base/pool.h"
 #include "core/cpu/cpu.h"
 
-typedef enum gn_isa { GN_ISA_PLAIN, GN_ISA_AVX2, GN_ISA_AVX512 } gn_isa;
+/* Each has what those before it have. avx512: F, BW, DQ, VL and VNNI; fewer of them is avx2. */
+typedef enum gn_isa { GN_ISA_PLAIN, GN_ISA_AVX2, GN_ISA_AVX512, GN_ISA_AVX512BF16 } gn_isa;
 
 typedef struct gn_cpu {
     gn_device base; /* first, so that a gn_device * is a gn_cpu * */
     gn_pool *pool;
     int threads;
     bool exact, mapped;
-    gn_isa isa;                        /* avx512: F, BW, DQ, VL and VNNI; fewer of them is avx2 */
+    gn_isa isa;
     const struct gn_formulas *formula; /* of this isa: formula.h */
     gn_step_kind kind;                 /* of the step under way */
     struct gn_placed *placed; /* place.c: memory of placed weights, freed by gn_cpu_unplace() */

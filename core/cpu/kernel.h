@@ -15,9 +15,10 @@
 #include "core/cpu/internal.h"
 
 enum {
-    GN_PANEL = 16,   /* rows of a panel */
-    GN_QUANT = 32,   /* activations of a block */
-    GN_F32_STEP = 16 /* columns of the f32 kernels are a multiple of this */
+    GN_PANEL = 16,      /* rows of a panel */
+    GN_QUANT = 32,      /* activations of a block */
+    GN_F32_STEP = 16,   /* columns of the f32 kernels are a multiple of this */
+    GN_PAIR_TOKENS = 96 /* rounded to bf16 at once */
 };
 
 /* gn_weight.layout */
@@ -46,6 +47,9 @@ typedef struct gn_kernels {
     /* y[t * stride + r] = sum_k w[r][k] x[t][k] for r < rows, every token of x;
      * x.cols is a multiple of GN_F32_STEP. */
     void (*rows)(float *y, size_t stride, gn_rows_of w, int rows, gn_mat x);
+    /* The same for bf16 rows, with x rounded to bf16. aside: GN_PAIR_TOKENS tokens of x. NULL: the
+     * processor has no such products. */
+    void (*pairs)(float *y, size_t stride, gn_rows_of w, int rows, gn_mat x, uint16_t *aside);
     /* Rows [first, first + count) of x into tokens of the same number of q. NULL: no integers. */
     void (*quantise)(const gn_quants *q, gn_mat x, int first, int count);
     /* y[t * stride + r] for the GN_PANEL rows of each of `panels` panels that lie one after
@@ -54,7 +58,7 @@ typedef struct gn_kernels {
                                const gn_quants *x);
 } gn_kernels;
 
-extern const gn_kernels gn_kernels_plain, gn_kernels_avx2, gn_kernels_avx512;
+extern const gn_kernels gn_kernels_plain, gn_kernels_avx2, gn_kernels_avx512, gn_kernels_avx512bf16;
 const gn_kernels *gn_kernels_of(const gn_cpu *c);
 
 /* What a product reads: rows as f32, and as int8 where a weight of the list wants that. */

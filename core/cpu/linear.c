@@ -4,7 +4,8 @@
  * device is not exact, activations are rounded to int8 once and shared by all
  * products of the call. Elsewhere weights are widened to f32, a few rows at a
  * time in a thread's scratch, and go through the f32 kernels: one arithmetic
- * for one token and for many.
+ * for one token and for many. Where there are products of bf16, and the device
+ * is not exact, bf16 weights take activations rounded to bf16.
  *
  * A processor without kernels of ours reads long texts through OpenBLAS, on
  * blocks of BLAS_TOKENS rows filled up with zeros, so that a row's result does
@@ -20,9 +21,11 @@
 enum { PART_BYTES = 1 << 16, BLAS_TOKENS = 64, BLAS_ROWS = 64 };
 
 const gn_kernels *gn_kernels_of(const gn_cpu *c) {
-    return c->isa == GN_ISA_AVX512 ? &gn_kernels_avx512
-           : c->isa == GN_ISA_AVX2 ? &gn_kernels_avx2
-                                   : &gn_kernels_plain;
+    static const gn_kernels *const of[] = {[GN_ISA_PLAIN] = &gn_kernels_plain,
+                                           [GN_ISA_AVX2] = &gn_kernels_avx2,
+                                           [GN_ISA_AVX512] = &gn_kernels_avx512,
+                                           [GN_ISA_AVX512BF16] = &gn_kernels_avx512bf16};
+    return of[c->isa];
 }
 
 bool gn_reads_quants(const gn_cpu *c, const gn_weight *w) {
@@ -165,6 +168,11 @@ static void f32_product(gn_cpu *c, int thread, float *y, size_t stride, const gn
             widen(rows, w, from + (size_t)r * row_bytes, some);
             blas_part(y + r, stride, rows, some, x, rows + BLAS_ROWS * wide);
         }
+        return;
+    }
+    if (w->format == GN_BF16 && k->pairs && !c->exact && w->cols == x.cols) {
+        uint16_t *aside = gn_cpu_scratch(c, thread, GN_PAIR_TOKENS * wide * sizeof *aside);
+        k->pairs(y, stride, (gn_rows_of){from, row_bytes, w->format}, count, x, aside);
         return;
     }
     if (gn_format_of(w->format)->block == 1 && w->cols == x.cols) {

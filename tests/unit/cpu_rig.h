@@ -6,8 +6,8 @@
 #include "core/cpu/cpu.h"
 #include "tests/check.h"
 
-static const char *const isas[] = {"plain", "avx2", "avx512"};
-enum { ISAS = 3 };
+static const char *const isas[] = {"plain", "avx2", "avx512", "avx512bf16"};
+enum { ISAS = 4 };
 
 /* NULL where the processor lacks it. */
 static inline gn_device *open_isa(int isa, int threads, bool exact) {

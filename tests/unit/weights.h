@@ -10,8 +10,8 @@
 #include "core/num/half.h"
 #include "tests/check.h"
 
-static const char *const isas[] = {"plain", "avx2", "avx512"};
-enum { ISAS = 3 };
+static const char *const isas[] = {"plain", "avx2", "avx512", "avx512bf16"};
+enum { ISAS = 4 };
 
 static uint64_t dice = 1;
 
