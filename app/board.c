@@ -43,7 +43,8 @@ gn_board *gn_board_new(gn_error *e) {
         gn_fail(e, GN_NO_MEMORY, "out of memory");
         return NULL;
     }
-    b->worker = (gn_worker){no_questions, next, no_stop, fd, no_close};
+    b->worker = (gn_worker){
+        .ask = no_questions, .next = next, .stop = no_stop, .fd = fd, .close = no_close};
     b->look.left_s = NAN;
     pthread_mutex_init(&b->lock, NULL);
     if (!(b->queue = gn_queue_new(1, e))) {

@@ -268,7 +268,12 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error
         gn_fail(e, GN_NO_MEMORY, "engine thread: out of memory");
         return NULL;
     }
-    w->worker = (gn_worker){ask, count_text, next, stop, fd, close_worker};
+    w->worker = (gn_worker){.ask = ask,
+                            .count = count_text,
+                            .next = next,
+                            .stop = stop,
+                            .fd = fd,
+                            .close = close_worker};
     w->path = strdup(path);
     w->options = *o;
     w->options.progress = loading;

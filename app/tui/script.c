@@ -232,7 +232,12 @@ static bool start(script *s, gn_error *e) {
     if (s->started)
         return true;
     s->started = true;
-    s->fake.worker = (gn_worker){fake_ask, fake_count, fake_next, fake_stop, fake_fd, fake_close};
+    s->fake.worker = (gn_worker){.ask = fake_ask,
+                                 .count = fake_count,
+                                 .next = fake_next,
+                                 .stop = fake_stop,
+                                 .fd = fake_fd,
+                                 .close = fake_close};
     s->fake.answer = -1;
     if (!gn_line_open(e) || !gn_tui_init(&s->tui, s->settings, &s->fake.worker, s->unicode, e) ||
         !gn_chat_view(&chat, &o, e) || !gn_tui_push(&s->tui, chat))
