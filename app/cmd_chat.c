@@ -78,7 +78,7 @@ static bool converse(const gn_args *a, const char *model, const gn_chat_options 
     if (ok && file)
         engine.chat_template = gn_str_text(&template);
     ok = ok && gn_line_open(e);
-    gn_worker *w = ok ? gn_worker_open(model, &engine, e) : NULL;
+    gn_worker *w = ok ? gn_worker_open(model, &engine, NULL, e) : NULL;
     ok = w && show(a, w, o, e);
     if (w)
         w->close(w);

@@ -59,11 +59,16 @@ void gn_passage_release(passage *p) {
     *p = (passage){0};
 }
 
+static void forget(gn_reading *r) {
+    for (size_t i = 0; i < r->count; i++)
+        gn_passage_release(&r->passage[i]);
+    r->count = r->places = 0;
+}
+
 void gn_reading_free(gn_reading *r) {
     if (!r)
         return;
-    for (size_t i = 0; i < r->count; i++)
-        gn_passage_release(&r->passage[i]);
+    forget(r);
     free(r->passage);
     free(r->place);
     free(r);
@@ -242,13 +247,35 @@ static bool fits(const gn_reading *r, int64_t tokens, gn_error *e) {
                    (long long)tokens, (long long)gn_engine_context(r->engine));
 }
 
+/* Most turns back for which a state is looked for on disk. */
+enum { LOOK_BACK = 256 };
+
+/* The state at the end of p, from disk. */
+static gn_session *from_disk(gn_reading *r, const passage *p) {
+    gn_ids ids = {0};
+    gn_session *s = NULL;
+    const passage *chain[4096];
+    int n = 0;
+    for (const passage *q = p; q && n < 4096; q = gn_passage_find(r, q->from))
+        chain[n++] = q;
+    bool ok = n < 4096;
+    while (ok && n-- > 0)
+        ok = gn_ids_append(&ids, chain[n]->ids.id, chain[n]->ids.count);
+    if (ok)
+        s = gn_statecache_load(r->cache, ids.id, ids.count, p->id);
+    gn_ids_release(&ids);
+    return s;
+}
+
 /* A session that has read everything up to the end of `seam` (NULL: nothing). */
 static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error *e) {
     passage *chain[4096];
     int n = 0;
-    const passage *stop = seam;
+    passage *stop = seam;
     while (stop && !stop->state && n < 4096) {
-        chain[n++] = gn_passage_find(r, stop->id);
+        if (r->cache && n < LOOK_BACK && (stop->state = from_disk(r, stop)))
+            break;
+        chain[n++] = stop;
         stop = gn_passage_find(r, stop->from);
     }
     if (stop && !stop->state) {
@@ -264,6 +291,14 @@ static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error
             s = NULL;
         }
     return s;
+}
+
+void gn_reading_use(gn_reading *r, gn_statecache *cache) { r->cache = cache; }
+
+bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait) {
+    const passage *p = gn_passage_find(r, turn);
+    return !r->cache || !p || !p->state ||
+           gn_statecache_save(r->cache, p->state, turn, pinned, wait);
 }
 
 /* ---- keeping ------------------------------------------------------------ */
@@ -481,6 +516,9 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
     size_t known = 0; /* tokens of the beginning that s has read */
     int64_t from = 0; /* where in s the answer begins */
     *out = (gn_answered){0};
+    if (r->conversation != a->conversation)
+        forget(r);
+    r->conversation = a->conversation;
     bool ok = gn_reading_remember(r, a, e) &&
               gn_reading_render(r, a, a->n_said, 0, true, &text, e) &&
               find_seam(r, a, gn_str_slice(&text), &seam, &rest, e) &&

@@ -13,6 +13,7 @@
 #ifndef GN_APP_READING_H
 #define GN_APP_READING_H
 
+#include "app/statecache.h"
 #include "app/transcript.h"
 
 /* A turn as it is told to the engine: values, no pointers into a transcript. */
@@ -38,7 +39,10 @@ typedef struct gn_ask {
     /* What the answer begins with instead of being generated: ids, then a text. */
     gn_ids begin;
     gn_str prefix;
-    int64_t like; /* a turn whose answer may begin so: its state is used if it does; -1: none */
+    int64_t like;     /* a turn whose answer may begin so: its state is used if it does; -1: none */
+    int conversation; /* another one than before: what was read of that is forgotten */
+    bool off_disk;    /* its state is not saved */
+    bool pin;         /* no question: the state at the end of turn `answer` shall stay */
     /* Filled in: */
     gn_ids answered; /* tokens of the answer */
     gn_ids held;     /* turns whose states are kept in memory */
@@ -78,6 +82,10 @@ typedef struct gn_reading_hooks {
 typedef struct gn_reading gn_reading;
 gn_reading *gn_reading_new(gn_engine *g, gn_error *e);
 void gn_reading_free(gn_reading *r); /* before the engine */
+/* From now on states that are not in memory are looked for there. It outlives r. */
+void gn_reading_use(gn_reading *r, gn_statecache *cache);
+/* The state at a turn's end to disk, if it is in memory. False when it is to be tried again. */
+bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait);
 /* Read what is new, then answer. Stopped by text() it has answered (GN_STOP_INTERRUPTED);
  * cancelled while reading GN_CANCELLED, and as if it had not been asked. */
 bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,

@@ -15,6 +15,8 @@ typedef struct passage {
 
 struct gn_reading {
     gn_engine *engine;
+    gn_statecache *cache; /* borrowed; NULL: nothing is on disk */
+    int conversation;
     passage *passage;
     size_t count, room;
     uint32_t *place; /* by turn: 1 + its index in passage; 0: it has none */

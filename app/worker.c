@@ -4,6 +4,7 @@
 #include "app/lead.h"
 #include "app/queue.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -13,7 +14,7 @@ enum { EVENTS = 256, QUESTIONS = 4, COUNTS = 64, NOTHING = -2 };
 
 typedef struct engine_worker {
     gn_worker worker;
-    char *path;
+    char *path, *states; /* states NULL: nothing goes to disk */
     gn_engine_options options;
     gn_queue *asks, *events, *counts;
     atomic_bool woken; /* a question without words waits, so that counts are seen */
@@ -24,6 +25,8 @@ typedef struct engine_worker {
     /* the engine's thread alone */
     int64_t answer;
     double told; /* when progress was told last */
+    gn_statecache *cache;
+    int64_t unsaved; /* the turn whose state is to be saved yet; -1: none */
 } engine_worker;
 
 void gn_event_free(void *event) {
@@ -35,6 +38,12 @@ void gn_event_free(void *event) {
     gn_str_release(&ev->preset);
     gn_vocabulary_free(ev->vocabulary);
     gn_tokens_release(&ev->made);
+    gn_origin_free(ev->origin);
+    for (size_t i = 0; i < ev->n_heard; i++)
+        gn_ids_release(&ev->heard[i].ids);
+    free(ev->heard);
+    gn_ids_release(&ev->ids);
+    gn_ids_release(&ev->held);
     free(ev);
 }
 
@@ -139,20 +148,62 @@ static void fail(engine_worker *w, const gn_error *e) {
     tell(w, ev);
 }
 
+static void heard(void *user, const gn_ask *a) {
+    engine_worker *w = user;
+    gn_event *ev = event_of(w, GN_EVENT_HEARD);
+    if (ev && (ev->heard = calloc(a->n_said, sizeof *ev->heard)))
+        for (; ev->n_heard < a->n_said; ev->n_heard++) {
+            gn_heard *one = &ev->heard[ev->n_heard];
+            one->id = a->said[ev->n_heard].id;
+            /* Without its tokens a message is not kept, and said not to be. */
+            gn_ids_append(&one->ids, a->said[ev->n_heard].ids.id, a->said[ev->n_heard].ids.count);
+        }
+    tell(w, ev);
+}
+
+/* Does the next question come at once? It waits perhaps for what was just told. */
+static bool is_asked(const engine_worker *w) {
+    struct pollfd fd = {gn_queue_fd(w->asks), POLLIN, 0};
+    return poll(&fd, 1, 50) > 0;
+}
+
+/* The state after the last answer goes to disk when nobody waits for the next one. */
+static void save(engine_worker *w, gn_reading *r, bool last) {
+    if (w->unsaved >= 0 && (last || !is_asked(w)) && gn_reading_save(r, w->unsaved, false, last))
+        w->unsaved = -1;
+}
+
 static void answer(engine_worker *w, gn_reading *r, gn_ask *ask) {
-    const gn_reading_hooks hooks = {.reading = reading, .spoken = spoken, .user = w};
+    const gn_reading_hooks hooks = {heard, reading, spoken, w};
     gn_error e = {0};
     gn_answered done;
     w->answer = ask->answer;
     w->told = 0;
     if (gn_reading_answer(r, ask, &hooks, &done, &e)) {
         gn_event *ev = event_of(w, GN_EVENT_DONE);
-        if (ev)
+        if (ev) {
             ev->answered = done;
+            ev->ids = ask->answered;
+            ev->held = ask->held;
+            ask->answered = ask->held = (gn_ids){0};
+        }
         tell(w, ev);
+        w->unsaved = ask->off_disk ? -1 : ask->answer;
     } else
         fail(w, &e);
     w->answer = -1;
+    save(w, r, false);
+}
+
+static void on_state(void *user, const gn_state_told *t) {
+    engine_worker *w = user;
+    gn_event *ev = calloc(1, sizeof *ev);
+    if (ev) {
+        ev->kind = GN_EVENT_STATE;
+        ev->answer = -1;
+        ev->state = *t;
+    }
+    tell(w, ev);
 }
 
 static gn_engine *open_engine(engine_worker *w, gn_error *e) {
@@ -171,6 +222,18 @@ static gn_engine *open_engine(engine_worker *w, gn_error *e) {
     return NULL;
 }
 
+/* What is kept needs to know of which checkpoint it is; without that nothing is. */
+static gn_origin *origin(engine_worker *w, gn_engine *g, gn_reading *r, gn_str *note) {
+    gn_error e = {0};
+    gn_origin *o = w->states ? gn_origin_of(g, loading, w, &e) : NULL;
+    if (o && !(w->cache = gn_statecache_open(g, w->states, on_state, w, &e)))
+        gn_str_fmt(note, "states are not saved: %s\n", e.message);
+    else if (w->states && !o)
+        gn_str_fmt(note, "%s\n", e.message);
+    gn_reading_use(r, w->cache);
+    return o;
+}
+
 static void *work(void *user) {
     engine_worker *w = user;
     gn_error e = {0};
@@ -178,28 +241,40 @@ static void *work(void *user) {
     gn_reading *r = g ? gn_reading_new(g, &e) : NULL;
     w->engine = r ? g : NULL;
     if (r) {
+        gn_str note = {0};
+        gn_origin *o = origin(w, g, r, &note);
         gn_event *ev = event_of(w, GN_EVENT_OPENED);
         if (ev) {
             gn_str_puts(&ev->text, gn_engine_name(g));
             gn_str_puts(&ev->note, gn_engine_warnings(g));
             gn_preset(g, &ev->preset);
+            gn_str_add(&ev->note, gn_str_slice(&note));
+            ev->origin = o;
             ev->context = gn_engine_context(g);
             ev->vocab = gn_engine_vocab(g);
             ev->sampling = gn_engine_sampling(g);
             ev->vocabulary = gn_vocabulary_of(g, &e); /* without it tokens have no text */
-        }
+        } else
+            gn_origin_free(o);
+        gn_str_release(&note);
         tell(w, ev);
     } else
         fail(w, &e);
     for (gn_ask *ask; (ask = gn_queue_take(w->asks)); gn_ask_free(ask)) {
-        if (ask->n_said == 0)
+        if (r && ask->pin)
+            gn_reading_save(r, ask->answer, true, true);
+        else if (ask->n_said == 0)
             atomic_store(&w->woken, false);
         else if (r && !atomic_load(&w->closing))
             answer(w, r, ask);
         count_all(w);
     }
+    if (r)
+        save(w, r, true);
+    gn_statecache_close(w->cache);
     gn_reading_free(r);
     gn_engine_close(g);
+    tell(w, event_of(w, GN_EVENT_CLOSED));
     return NULL;
 }
 
@@ -245,11 +320,30 @@ static void stop(gn_worker *worker, int64_t id) {
 
 static int fd(gn_worker *worker) { return gn_queue_fd(((engine_worker *)worker)->events); }
 
+static bool pin(gn_worker *worker, int64_t turn) {
+    gn_ask *a = gn_ask_new();
+    if (a) {
+        a->answer = turn;
+        a->pin = true;
+    }
+    if (a && gn_queue_offer(((engine_worker *)worker)->asks, a))
+        return true;
+    gn_ask_free(a);
+    return false;
+}
+
+static void finish(gn_worker *worker) {
+    engine_worker *w = (engine_worker *)worker;
+    atomic_store(&w->closing, true);
+    gn_queue_close(w->asks);
+}
+
 static void release(engine_worker *w) {
     gn_queue_free(w->asks, free_ask);
     gn_queue_free(w->events, gn_event_free);
     gn_queue_free(w->counts, free_count);
     free(w->path);
+    free(w->states);
     free(w);
 }
 
@@ -262,7 +356,8 @@ static void close_worker(gn_worker *worker) {
     release(w);
 }
 
-gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error *e) {
+gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, const char *states,
+                          gn_error *e) {
     engine_worker *w = calloc(1, sizeof *w);
     if (!w) {
         gn_fail(e, GN_NO_MEMORY, "engine thread: out of memory");
@@ -273,12 +368,15 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error
                             .next = next,
                             .stop = stop,
                             .fd = fd,
+                            .pin = pin,
+                            .finish = finish,
                             .close = close_worker};
     w->path = strdup(path);
     w->options = *o;
     w->options.progress = loading;
     w->options.user = w;
-    w->answer = -1;
+    w->answer = w->unsaved = -1;
+    w->states = states ? strdup(states) : NULL;
     atomic_store(&w->stopped, NOTHING);
     w->asks = gn_queue_new(QUESTIONS, e);
     w->events = gn_queue_new(EVENTS, e);
@@ -290,7 +388,7 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error
     for (size_t i = 0; i < sizeof fault / sizeof fault[0]; i++)
         sigdelset(&all, fault[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const bool ok = w->path && w->asks && w->events && w->counts &&
+    const bool ok = w->path && (w->states || !states) && w->asks && w->events && w->counts &&
                     pthread_create(&w->thread, NULL, work, w) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (ok)

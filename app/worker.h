@@ -15,11 +15,20 @@ typedef enum gn_event_kind {
     GN_EVENT_OPENED,  /* the engine is there: name, device, context, sampling, vocabulary */
     GN_EVENT_READING, /* done of all tokens of a question */
     GN_EVENT_TEXT,    /* more of an answer; done: tokens so far, seconds since the first */
+    GN_EVENT_HEARD,   /* the tokens of what was said; none is read yet */
     GN_EVENT_DONE,    /* answered */
     GN_EVENT_COUNTED, /* answer: the tag it was asked with; done: tokens of that text */
     GN_EVENT_FAILED,  /* error; with answer -1 the engine could not be opened */
     GN_EVENT_TOLD,    /* something is new on a board (board.h) */
+    GN_EVENT_STATE,   /* of a state on disk */
+    GN_EVENT_CLOSED,  /* after finish(): the last there is */
 } gn_event_kind;
+
+/* A turn and its tokens. */
+typedef struct gn_heard {
+    int64_t id;
+    gn_ids ids;
+} gn_heard;
 
 typedef struct gn_event {
     gn_event_kind kind;
@@ -34,6 +43,11 @@ typedef struct gn_event {
     gn_sampling sampling;
     gn_vocabulary *vocabulary; /* OPENED; NULL: no memory for it */
     gn_tokens made;            /* TEXT: the tokens it came of */
+    gn_origin *origin;         /* OPENED, if states are kept: of checkpoint and build */
+    gn_heard *heard;           /* HEARD: [n_heard] */
+    size_t n_heard;
+    gn_ids ids, held;    /* DONE: tokens of the answer; turns whose states are in memory */
+    gn_state_told state; /* STATE */
     gn_answered answered;
     gn_error error;
 } gn_event;
@@ -48,10 +62,17 @@ struct gn_worker {
     gn_event *(*next)(gn_worker *w); /* NULL: none. Free with gn_event_free() */
     void (*stop)(gn_worker *w, int64_t answer);
     int (*fd)(gn_worker *w);
+    /* The state at a turn's end shall be on disk, and stay there. False: it is busy. */
+    bool (*pin)(gn_worker *w, int64_t turn);
+    /* Stop, save what is to be saved, and tell the rest: fetch events up to GN_EVENT_CLOSED.
+     * NULL: there is nothing to wait for. */
+    void (*finish)(gn_worker *w);
     void (*close)(gn_worker *w); /* stops what it does, and frees it */
 };
 
-/* Opens the engine in the background. The option's strings must outlive it. */
-gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, gn_error *e);
+/* Opens the engine in the background. The option's strings must outlive it. states: the folder
+ * for states ("": the user's own); NULL: nothing goes to disk. */
+gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, const char *states,
+                          gn_error *e);
 
 #endif

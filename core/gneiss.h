@@ -124,6 +124,7 @@ bool gn_session_save(gn_session *s, const char *path, gn_error *e);
 typedef struct gn_saving gn_saving;
 gn_saving *gn_session_save_begin(gn_session *s, const char *path, gn_error *e);
 bool gn_saving_end(gn_saving *v, gn_error *e);
+size_t gn_saving_bytes(const gn_saving *v); /* of the whole file */
 void gn_saving_abort(gn_saving *v); /* NULL is fine */
 gn_session *gn_session_load(gn_engine *g, const char *path, gn_error *e);
 

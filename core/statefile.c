@@ -183,6 +183,8 @@ gn_saving *gn_session_save_begin(gn_session *s, const char *path, gn_error *e) {
     return NULL;
 }
 
+size_t gn_saving_bytes(const gn_saving *v) { return gn_writer_offset(v->w); }
+
 bool gn_saving_end(gn_saving *v, gn_error *e) {
     const bool ok = gn_writer_commit(v->w, e) || save_failed(v->path, e);
     saving_free(v);

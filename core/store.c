@@ -196,81 +196,122 @@ static int64_t find_id(gn_statement *q, gn_error *e) {
     return id;
 }
 
-static void bind_json(gn_statement *q, int i, const gn_value *v) {
-    gn_str text = {0};
-    gn_json_write_canonical(&text, v);
-    gn_bind_text(q, i, gn_str_slice(&text));
-    gn_str_release(&text);
+/* The gn_origin as it is filled in; strings are in the arena. */
+static const char *keep(gn_origin *o, gn_slice text) {
+    char *copy = gn_arena_alloc(&o->arena, text.len + 1);
+    if (copy) {
+        memcpy(copy, text.data, text.len);
+        copy[text.len] = '\0';
+    }
+    return copy;
 }
 
-int64_t gn_store_checkpoint(gn_store *s, gn_engine *g, gn_error *e) {
-    char hex[GN_SHA256_HEX], tokenizer[GN_SHA256_HEX] = "", template[GN_SHA256_HEX] = "";
+static const char *json_of(gn_origin *o, const gn_value *v) {
+    gn_str text = {0};
+    gn_json_write_canonical(&text, v);
+    const char *copy = text.failed ? NULL : keep(o, gn_str_slice(&text));
+    gn_str_release(&text);
+    return copy;
+}
+
+static void describe_checkpoint(gn_origin *o, gn_engine *g, gn_value *info) {
     uint8_t digest[GN_SHA256_BYTES];
-    gn_arena a = {0};
-    if (!gn_engine_sha(g, hex, NULL, NULL, e))
-        return 0;
-    gn_value *info = gn_engine_info(g, false, &a, e);
-    if (!info)
-        return 0;
+    char *real = realpath(g->path, NULL);
     if (g->tokenizer) {
-        gn_tokenizer_sha(g->tokenizer, digest);
-        gn_hex(digest, sizeof digest, tokenizer);
+        gn_tokenizer_sha(g->tokenizer, o->tokenizer);
+        gn_hex(o->tokenizer, sizeof o->tokenizer, o->tokenizer_hex);
     }
     if (g->template_source.len) {
         gn_sha256_of(g->template_source.data, g->template_source.len, digest);
-        gn_hex(digest, sizeof digest, template);
+        gn_hex(digest, sizeof digest, o->template_hex);
     }
-    char *real = realpath(g->path, NULL);
+    o->name = keep(o, gn_slice_of(g->name));
+    o->path = keep(o, gn_slice_of(real ? real : g->path));
+    o->format = keep(o, gn_value_text(gn_value_get(info, GN_S("format"))));
+    o->dtype = json_of(o, gn_value_get(info, GN_S("dtype")));
+    o->config = json_of(o, info);
+    gn_value_to_integer(gn_value_get(info, GN_S("params")), &o->params);
+    gn_value_to_integer(gn_value_get(info, GN_S("bytes")), &o->bytes);
+    free(real);
+}
+
+static bool describe_build(gn_origin *o, const gn_engine *g) {
+    struct utsname os = {0};
+    uint8_t digest[GN_SHA256_BYTES];
+    gn_key *k = gn_key_new();
+    if (!k)
+        return false;
+    uname(&os);
+    o->backend = keep(o, gn_slice_of(g->device->name));
+    o->numerics = keep(o, gn_slice_of(g->device->numerics));
+    o->cpu = keep(o, gn_slice_of(g->device->describe));
+    o->os = keep(o, gn_slice_of(os.release));
+    gn_key_text(k, GN_S(GNEISS_VERSION));
+    gn_key_text(k, gn_slice_of(__VERSION__));
+    gn_key_text(k, gn_slice_of(o->backend));
+    gn_key_text(k, gn_slice_of(o->numerics));
+    gn_key_text(k, gn_slice_of(o->cpu));
+    gn_key_text(k, gn_slice_of(o->os));
+    gn_key_end(k, digest);
+    gn_hex(digest, sizeof digest, o->build);
+    return o->backend && o->numerics && o->cpu && o->os;
+}
+
+gn_origin *gn_origin_of(gn_engine *g, bool (*progress)(void *user, size_t done, size_t all),
+                        void *user, gn_error *e) {
+    gn_origin *o = calloc(1, sizeof *o);
+    gn_arena a = {0};
+    bool ok = o != NULL;
+    if (!ok)
+        gn_fail(e, GN_NO_MEMORY, "out of memory");
+    ok = ok && gn_engine_sha(g, o->sha, progress, user, e);
+    gn_value *info = ok ? gn_engine_info(g, false, &a, e) : NULL;
+    ok = info != NULL;
+    if (ok) {
+        describe_checkpoint(o, g, info);
+        ok = describe_build(o, g) && o->name && o->path && o->format && o->dtype && o->config;
+        if (!ok)
+            gn_fail(e, GN_NO_MEMORY, "out of memory");
+    }
+    gn_arena_release(&a);
+    if (ok)
+        return o;
+    gn_origin_free(o);
+    return NULL;
+}
+
+void gn_origin_free(gn_origin *o) {
+    if (!o)
+        return;
+    gn_arena_release(&o->arena);
+    free(o);
+}
+
+int64_t gn_store_origin(gn_store *s, const gn_origin *o, gn_error *e) {
     gn_statement *q = gn_sql_prepare(
         s->sql,
         "INSERT INTO checkpoint(sha, name, path, format, dtype, n_params, n_bytes, tokenizer_sha, "
         "template_sha, config_json) VALUES(?,?,?,?,?,?,?,?,?,?) "
         "ON CONFLICT(sha) DO UPDATE SET path=excluded.path, name=excluded.name",
         e);
-    int64_t id = 0, n = 0;
-    if (q) {
-        gn_bind_text(q, 1, gn_slice_of(hex));
-        gn_bind_text(q, 2, gn_slice_of(g->name));
-        gn_bind_text(q, 3, gn_slice_of(real ? real : g->path));
-        gn_bind_text(q, 4, gn_value_text(gn_value_get(info, GN_S("format"))));
-        bind_json(q, 5, gn_value_get(info, GN_S("dtype")));
-        gn_value_to_integer(gn_value_get(info, GN_S("params")), &n);
-        gn_bind_int(q, 6, n);
-        gn_value_to_integer(gn_value_get(info, GN_S("bytes")), &n);
-        gn_bind_int(q, 7, n);
-        gn_bind_text(q, 8, gn_slice_of(tokenizer));
-        gn_bind_text(q, 9, gn_slice_of(template));
-        bind_json(q, 10, info);
-        if (gn_sql_run(q, e) &&
-            (q = gn_sql_prepare(s->sql, "SELECT id FROM checkpoint WHERE sha = ?", e))) {
-            gn_bind_text(q, 1, gn_slice_of(hex));
-            id = find_id(q, e);
-        }
-    }
-    free(real);
-    gn_arena_release(&a);
-    return id;
+    if (!q)
+        return 0;
+    const char *const text[] = {o->sha, o->name, o->path, o->format, o->dtype};
+    for (int i = 0; i < 5; i++)
+        gn_bind_text(q, i + 1, gn_slice_of(text[i]));
+    gn_bind_int(q, 6, o->params);
+    gn_bind_int(q, 7, o->bytes);
+    gn_bind_text(q, 8, gn_slice_of(o->tokenizer_hex));
+    gn_bind_text(q, 9, gn_slice_of(o->template_hex));
+    gn_bind_text(q, 10, gn_slice_of(o->config));
+    if (!gn_sql_run(q, e) ||
+        !(q = gn_sql_prepare(s->sql, "SELECT id FROM checkpoint WHERE sha = ?", e)))
+        return 0;
+    gn_bind_text(q, 1, gn_slice_of(o->sha));
+    return find_id(q, e);
 }
 
-int64_t gn_store_build(gn_store *s, const gn_engine *g, gn_error *e) {
-    struct utsname os = {0};
-    char sha[GN_SHA256_HEX], backend[128];
-    uint8_t digest[GN_SHA256_BYTES];
-    gn_key *k = gn_key_new();
-    if (!k) {
-        gn_fail(e, GN_NO_MEMORY, "out of memory");
-        return 0;
-    }
-    uname(&os);
-    snprintf(backend, sizeof backend, "%s", g->device->name);
-    gn_key_text(k, GN_S(GNEISS_VERSION));
-    gn_key_text(k, gn_slice_of(__VERSION__));
-    gn_key_text(k, gn_slice_of(backend));
-    gn_key_text(k, gn_slice_of(g->device->numerics));
-    gn_key_text(k, gn_slice_of(g->device->describe));
-    gn_key_text(k, gn_slice_of(os.release));
-    gn_key_end(k, digest);
-    gn_hex(digest, sizeof digest, sha);
+int64_t gn_store_origin_build(gn_store *s, const gn_origin *o, gn_error *e) {
     gn_statement *q = gn_sql_prepare(
         s->sql,
         "INSERT OR IGNORE INTO build(sha, version, compiler, backend, numerics, cpu, os) "
@@ -278,17 +319,29 @@ int64_t gn_store_build(gn_store *s, const gn_engine *g, gn_error *e) {
         e);
     if (!q)
         return 0;
-    gn_bind_text(q, 1, gn_slice_of(sha));
-    gn_bind_text(q, 2, GN_S(GNEISS_VERSION));
-    gn_bind_text(q, 3, gn_slice_of(__VERSION__));
-    gn_bind_text(q, 4, gn_slice_of(backend));
-    gn_bind_text(q, 5, gn_slice_of(g->device->numerics));
-    gn_bind_text(q, 6, gn_slice_of(g->device->describe));
-    gn_bind_text(q, 7, gn_slice_of(os.release));
+    const char *const text[] = {o->build,    GNEISS_VERSION, __VERSION__, o->backend,
+                                o->numerics, o->cpu,         o->os};
+    for (int i = 0; i < 7; i++)
+        gn_bind_text(q, i + 1, gn_slice_of(text[i]));
     if (!gn_sql_run(q, e) || !(q = gn_sql_prepare(s->sql, "SELECT id FROM build WHERE sha = ?", e)))
         return 0;
-    gn_bind_text(q, 1, gn_slice_of(sha));
+    gn_bind_text(q, 1, gn_slice_of(o->build));
     return find_id(q, e);
+}
+
+int64_t gn_store_checkpoint(gn_store *s, gn_engine *g, gn_error *e) {
+    gn_origin *o = gn_origin_of(g, NULL, NULL, e);
+    const int64_t id = o ? gn_store_origin(s, o, e) : 0;
+    gn_origin_free(o);
+    return id;
+}
+
+int64_t gn_store_build(gn_store *s, const gn_engine *g, gn_error *e) {
+    gn_origin *o = calloc(1, sizeof *o);
+    const bool ok = (o && describe_build(o, g)) || gn_fail(e, GN_NO_MEMORY, "out of memory");
+    const int64_t id = ok ? gn_store_origin_build(s, o, e) : 0;
+    gn_origin_free(o);
+    return id;
 }
 
 bool gn_store_text(gn_store *s, gn_slice body, uint8_t hash[GN_SHA256_BYTES], gn_error *e) {

@@ -7,6 +7,7 @@
 #ifndef GN_STORE_H
 #define GN_STORE_H
 
+#include "core/base/arena.h"
 #include "core/base/hash.h"
 #include "core/base/sql.h"
 #include "core/base/token.h"
@@ -30,6 +31,25 @@ const char *gn_store_file(const gn_store *s);
 /* Rows found or made; their ids, 0 with e set on failure. */
 int64_t gn_store_checkpoint(gn_store *s, gn_engine *g, gn_error *e);
 int64_t gn_store_build(gn_store *s, const gn_engine *g, gn_error *e);
+
+/* What these rows say, as values: who has the engine is not always who writes. */
+typedef struct gn_origin {
+    char sha[GN_SHA256_HEX], build[GN_SHA256_HEX]; /* of the checkpoint, of the build */
+    uint8_t tokenizer[GN_SHA256_BYTES];            /* zeros: it has none */
+    char tokenizer_hex[GN_SHA256_HEX], template_hex[GN_SHA256_HEX];
+    const char *name, *path, *format, *dtype, *config;
+    const char *backend, *numerics, *cpu, *os;
+    int64_t params, bytes;
+    gn_arena arena;
+} gn_origin;
+/* progress: as gn_engine_sha(). NULL with e set. */
+gn_origin *gn_origin_of(gn_engine *g, bool (*progress)(void *user, size_t done, size_t all),
+                        void *user, gn_error *e);
+void gn_origin_free(gn_origin *o); /* NULL is fine */
+int64_t gn_store_origin(gn_store *s, const gn_origin *o,
+                        gn_error *e); /* as gn_store_checkpoint() */
+int64_t gn_store_origin_build(gn_store *s, const gn_origin *o, gn_error *e);
+
 /* A text once; its sha256 to hash. */
 bool gn_store_text(gn_store *s, gn_slice body, uint8_t hash[GN_SHA256_BYTES], gn_error *e);
 

@@ -379,6 +379,9 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
     case GN_EVENT_FAILED:
         on_failed(c, t, ev);
         break;
+    case GN_EVENT_HEARD:
+    case GN_EVENT_STATE:
+    case GN_EVENT_CLOSED:
     case GN_EVENT_TOLD: /* of a board: not here */
         break;
     }

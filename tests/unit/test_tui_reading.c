@@ -690,7 +690,7 @@ TEST(a_worker_answers_stops_and_closes_in_the_middle) {
     const gn_engine_options o = {.threads = 2};
     char folder[256];
     snprintf(folder, sizeof folder, "%s", in_folder(""));
-    gn_worker *w = gn_worker_open(folder, &o, &e);
+    gn_worker *w = gn_worker_open(folder, &o, NULL, &e);
     gn_event *ev = w ? wait_for(w, GN_EVENT_OPENED, NULL) : NULL;
     if (!CHECK(ev && ev->kind == GN_EVENT_OPENED && ev->vocab == 97))
         return;

@@ -57,7 +57,7 @@ TEST(the_screen_is_refused_and_the_engine_waits) {
 TEST(a_worker_tells_that_it_could_not_open) {
     gn_error e = {0};
     const gn_engine_options o = {0};
-    gn_worker *w = gn_worker_open("/nonexistent/model.gguf", &o, &e);
+    gn_worker *w = gn_worker_open("/nonexistent/model.gguf", &o, NULL, &e);
     if (!CHECK(w))
         return;
     gn_ask *a = gn_ask_new();
@@ -75,7 +75,7 @@ TEST(a_worker_may_be_closed_at_any_moment) {
     for (int i = 0; i < 20; i++) {
         gn_error e = {0};
         const gn_engine_options o = {0};
-        gn_worker *w = gn_worker_open("/nonexistent", &o, &e);
+        gn_worker *w = gn_worker_open("/nonexistent", &o, NULL, &e);
         if (i % 2)
             usleep((unsigned)i * 50);
         if (CHECK(w))
