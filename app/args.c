@@ -39,6 +39,7 @@ struct gn_args {
     size_t n_given, given_room;
     const char **word;
     size_t n_word, word_room;
+    gn_arena *paths; /* of models that were named otherwise */
 };
 
 static int n_own(const gn_command *c) {
@@ -195,12 +196,16 @@ static bool is_backward(const gn_command *c, const char *word) {
 gn_args *gn_args_parse(const gn_command *c, int argc, char **argv, gn_settings *settings,
                        gn_error *e) {
     gn_args *a = calloc(1, sizeof *a);
-    if (!a) {
+    gn_arena *paths = calloc(1, sizeof *paths);
+    if (!a || !paths) {
+        free(a);
+        free(paths);
         gn_fail(e, GN_NO_MEMORY, "arguments: out of memory");
         return NULL;
     }
     a->command = c;
     a->settings = settings;
+    a->paths = paths;
     bool only_words = false;
     for (int i = 1, used; i < argc; i += used) {
         const char *word = argv[i];
@@ -224,6 +229,8 @@ gn_args *gn_args_parse(const gn_command *c, int argc, char **argv, gn_settings *
 void gn_args_free(gn_args *a) {
     if (!a)
         return;
+    gn_arena_release(a->paths);
+    free(a->paths);
     free(a->given);
     free(a->word);
     free(a);
@@ -286,23 +293,45 @@ const char *gn_args_at(const gn_args *a, int i) {
 gn_settings *gn_args_settings(const gn_args *a) { return a->settings; }
 const gn_command *gn_args_command(const gn_args *a) { return a->command; }
 
-bool gn_args_model(const gn_args *a, const char **model, int *first, gn_error *e) {
-    *first = 0;
-    *model = NULL;
-    if (gn_args_given(a, "model"))
-        *model = gn_args_text(a, "model", NULL);
-    else if (gn_args_count(a) > 0) {
-        *model = gn_args_at(a, 0);
-        *first = 1;
-    } else
-        *model = gn_args_text(a, "model", NULL);
-    if (*model && (*model)[0])
-        return !a->settings || !(a->command->takes & GN_TAKES_TEXT) ||
-               gn_settings_use_prompt(a->settings, *model, e);
+static const char *stored(const gn_args *a, gn_str *path, gn_error *e) {
+    const char *kept = gn_arena_copy(a->paths, gn_str_slice(path)).data;
+    gn_str_release(path);
+    if (!kept)
+        gn_fail(e, GN_NO_MEMORY, "out of memory");
+    return kept;
+}
+
+const char *gn_args_path(const gn_args *a, const char *model, gn_error *e) {
+    gn_str path = {0};
+    if (gn_model_path(model, &path, e))
+        return stored(a, &path, e);
+    gn_str_release(&path);
+    return NULL;
+}
+
+static const char *of_its_own(const gn_args *a, gn_error *e) {
+    gn_str path = {0};
+    gn_error none = {0};
+    if ((a->command->takes & GN_TAKES_DEFAULT) && gn_model_in_box(&path, &none))
+        return stored(a, &path, e);
+    gn_str_release(&path);
     gn_fail(
         e, GN_INVALID,
         "no model: name a folder or .gguf file first (gneiss %s MODEL), or put model = PATH into "
         "the settings",
         gn_args_command(a)->name);
-    return gn_where(e, "model");
+    gn_where(e, "model");
+    return NULL;
+}
+
+bool gn_args_model(const gn_args *a, const char **model, int *first, gn_error *e) {
+    const char *name = gn_args_text(a, "model", NULL);
+    *first = 0;
+    if (!gn_args_given(a, "model") && gn_args_count(a) > 0) {
+        name = gn_args_at(a, 0);
+        *first = 1;
+    }
+    *model = name && name[0] ? gn_args_path(a, name, e) : of_its_own(a, e);
+    return *model && (!a->settings || !(a->command->takes & GN_TAKES_TEXT) ||
+                      gn_settings_use_prompt(a->settings, *model, e));
 }

@@ -28,8 +28,9 @@ static const gn_option options[] = {
     {'b', "batch", "LIST", "sequences at once (1,4,16,32)", GN_TYPE_TEXT, 0, 0, NULL},
     {'t', "threads-list", "LIST", "threads, one after another (--threads)", GN_TYPE_TEXT, 0, 0,
      NULL},
-    {0, "tests", "LIST", "pp,tg,batch,score,fewshot,load,save,write,restore,fork or all (pp,tg)",
-     GN_TYPE_TEXT, 0, 0, NULL},
+    {0, "tests", "LIST",
+     "of pp tg batch score fewshot load save write restore fork, or all (pp,tg)", GN_TYPE_TEXT, 0,
+     0, NULL},
     {0, "rounds", "N", "rounds of A B B A (7)", GN_TYPE_INTEGER, 1, ROUNDS, NULL},
     {'o', "output", "FORM", "how it is printed (md)", GN_TYPE_CHOICE, 0, 0,
      "md|csv|json|jsonl|sql"},
@@ -535,10 +536,8 @@ static bool read_arguments(benching *b, gn_error *e) {
     if (b->models == 0)
         return gn_fail(e, GN_INVALID, "bench wants a MODEL");
     for (int i = 0; i < b->models; i++)
-        if (!gn_path_exists(b->model[i].path)) {
-            gn_fail(e, GN_IO, "there is no model '%s'", b->model[i].path);
-            return gn_where(e, "%.150s", b->model[i].path);
-        }
+        if (!(b->model[i].path = gn_args_path(b->a, b->model[i].path, e)))
+            return false;
     if (against && strchr(against, '/')) {
         if (access(against, X_OK) != 0)
             return gn_fail(e, GN_IO, "--against: '%s' is no program", against);

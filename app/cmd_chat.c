@@ -41,7 +41,7 @@ static bool show(const gn_args *a, gn_worker *w, const gn_chat_options *o, gn_er
 }
 
 /* What is wrong before anything is opened. */
-static bool check(const gn_args *a, const char *model, int first, gn_error *e) {
+static bool check(const gn_args *a, int first, gn_error *e) {
     static const char *const others[] = {"state", "save-state"};
     for (int i = 0; i < 2; i++)
         if (gn_args_given(a, others[i])) {
@@ -51,10 +51,6 @@ static bool check(const gn_args *a, const char *model, int first, gn_error *e) {
     if (gn_args_count(a) > first)
         return gn_fail(e, GN_INVALID, "chat takes one MODEL; '%.60s' is left over",
                        gn_args_at(a, first));
-    if (!gn_path_exists(model)) {
-        gn_fail(e, GN_IO, "there is no model '%s'", model);
-        return gn_where(e, "%.150s", model);
-    }
     return true;
 }
 
@@ -92,7 +88,7 @@ static int run(const gn_args *a, gn_error *e) {
     int first;
     gn_bias *bias = NULL;
     gn_chat_options o = {0};
-    if (!gn_args_model(a, &model, &first, e) || !check(a, model, first, e) || !has_screen(model, e))
+    if (!gn_args_model(a, &model, &first, e) || !check(a, first, e) || !has_screen(model, e))
         return GN_FAILED;
     gn_slice *stop = stops_of(a, &o.n_stop, e);
     bool ok =
@@ -114,6 +110,6 @@ const gn_command gn_cmd_chat = {
     .about = "Enter sends, Esc stops a reply, F1 shows all keys and commands, Ctrl+D quits.\n"
              "What is written while a reply comes is sent after it. Each turn reads only what\n"
              "is new; the status line tells how much was reused and read.",
-    .takes = GN_TAKES_MODEL | GN_TAKES_SAMPLING | GN_TAKES_TEXT | GN_TAKES_CHAT,
+    .takes = GN_TAKES_MODEL | GN_TAKES_DEFAULT | GN_TAKES_SAMPLING | GN_TAKES_TEXT | GN_TAKES_CHAT,
     .run = run,
 };

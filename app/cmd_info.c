@@ -6,6 +6,7 @@
 
 static const gn_option options[] = {
     {0, "tensors", NULL, "list every tensor", GN_TYPE_FLAG, 0, 0, NULL},
+    {0, "alias", "NAME", "call this checkpoint so from now on", GN_TYPE_TEXT, 0, 0, NULL},
     {0},
 };
 
@@ -130,6 +131,49 @@ static void print_losses(const gn_engine *g, gn_arena *a) {
     gn_str_release(&path);
 }
 
+/* The first paragraph of a folder's README.md, a model card: less its front matter and headings. */
+static void print_card(const gn_engine *g) {
+    gn_str path = {0}, text = {0};
+    gn_error none = {0};
+    gn_path_join(&path, gn_slice_of(gn_engine_path(g)), GN_S("README.md"));
+    const bool there = gn_str_ok(&path, &none) && gn_path_is_folder(gn_engine_path(g)) &&
+                       gn_path_exists(gn_str_text(&path)) &&
+                       gn_file_read(&text, gn_str_text(&path), 1 << 20, &none);
+    gn_slice rest = there ? gn_str_slice(&text) : GN_S(""), line;
+    bool matter = false, begun = false;
+    for (int n = 0; gn_slice_line(&rest, &line); n++) {
+        if (gn_slice_is(line, "---") && (n == 0 || matter)) {
+            matter = !matter;
+            continue;
+        }
+        if (begun && line.len == 0)
+            break;
+        if (matter || line.len == 0 || line.data[0] == '#')
+            continue;
+        printf("%s%.*s\n", begun ? "            " : "card        ", (int)line.len, line.data);
+        begun = true;
+    }
+    gn_str_release(&text);
+    gn_str_release(&path);
+}
+
+/* The alias becomes a row of chats.db, where every command looks. */
+static bool call_it(gn_engine *g, const char *alias, gn_error *e) {
+    gn_str path = {0};
+    if (!alias[0] || strchr(alias, '/') || gn_path_exists(alias)) {
+        gn_fail(e, GN_INVALID, "--alias: '%.60s' is a path or empty, and paths go first", alias);
+        return gn_where(e, "--alias");
+    }
+    gn_store *s = gn_store_path(&path, GN_STORE_CHATS, e)
+                      ? gn_store_open(gn_str_text(&path), false, e)
+                      : NULL;
+    const int64_t checkpoint = s ? gn_store_checkpoint(s, g, e) : 0;
+    const bool ok = checkpoint && gn_store_alias_set(s, alias, checkpoint, e);
+    gn_store_close(s);
+    gn_str_release(&path);
+    return ok;
+}
+
 static bool show(const gn_args *a, gn_engine *g, gn_error *e) {
     char hex[GN_SHA256_HEX];
     gn_arena arena = {0};
@@ -144,6 +188,7 @@ static bool show(const gn_args *a, gn_engine *g, gn_error *e) {
         ok = gn_out_line(&line, e);
     } else if (ok) {
         print(info, g);
+        print_card(g);
         print_losses(g, &arena);
         print_tensors(gn_value_get(info, GN_S("tensors")));
     }
@@ -164,16 +209,17 @@ static int run(const gn_args *a, gn_error *e) {
     gn_engine *g = gn_args_engine(a, model, e);
     if (!g)
         return GN_FAILED;
-    const bool ok = show(a, g, e);
+    const char *alias = gn_args_given(a, "alias") ? gn_args_text(a, "alias", "") : NULL;
+    const bool ok = (!alias || call_it(g, alias, e)) && show(a, g, e);
     gn_engine_close(g);
     return ok ? GN_EXIT_YES : GN_FAILED;
 }
 
 const gn_command gn_cmd_info = {
     .name = "info",
-    .usage = "[MODEL] [--tensors] [--ctx N]",
+    .usage = "[MODEL] [--tensors] [--ctx N] [--alias NAME]",
     .summary = "geometry, memory and hashes of a checkpoint",
-    .takes = GN_TAKES_MODEL,
+    .takes = GN_TAKES_MODEL | GN_TAKES_DEFAULT,
     .option = options,
     .run = run,
 };

@@ -126,11 +126,9 @@ static bool quantize(const gn_args *a, const char *in, const char *out, gn_error
     gn_quantized said = {0};
     gn_divergence d = {0};
     gn_str text = {0};
-    if (!gn_path_exists(in)) {
-        gn_fail(e, GN_IO, "there is no model '%s'", in);
-        return gn_where(e, "%.150s", in);
-    }
-    bool ok = (!report || gn_file_read(&text, report, 0, e)) && gn_quantize(in, out, &o, &said, e);
+    in = gn_args_path(a, in, e);
+    bool ok =
+        in && (!report || gn_file_read(&text, report, 0, e)) && gn_quantize(in, out, &o, &said, e);
     if (ok)
         warn(a, &said);
     ok = ok && (!report || compare(a, in, out, gn_str_slice(&text), &d, e));

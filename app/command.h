@@ -79,8 +79,9 @@ const gn_command *gn_args_command(const gn_args *a);
 
 /* The setting `prompt` (-p NAME), if it goes before `system`: its text becomes `system`. */
 bool gn_settings_use_prompt(gn_settings *s, const char *model, gn_error *e);
-/* MODEL, and *first: the index of the argument after it. With -m all arguments
- * are what follows; without any, the setting `model`. GN_INVALID if there is none.
+/* MODEL's path (of gn_model_path(), borrowed from a), and *first: the index of the argument after
+ * it. With -m all arguments are what follows; without any, the setting `model`; then, of commands
+ * with GN_TAKES_DEFAULT, the model that comes with the program. GN_INVALID if there is none.
  * Of commands that take a system prompt -p NAME is resolved here. */
 bool gn_args_model(const gn_args *a, const char **model, int *first, gn_error *e);
 
@@ -95,11 +96,22 @@ void gn_help_command(FILE *to, const gn_command *c); /* one screen */
 void gn_help_program(FILE *to);
 bool gn_help_completion(FILE *to, const char *shell, gn_error *e);
 
+/* ---- find.c: from what a model is called to where it is ------------------- */
+
+/* The path of a MODEL: a path as it is, an alias, the first 6 or more digits of a sha, a
+ * model in $XDG_DATA_HOME/gneiss/models or in the folder that comes with the program
+ * (its name, less .gguf). GN_IO when there is none. Appended to out. */
+bool gn_model_path(const char *name, gn_str *out, gn_error *e);
+/* The small model that comes with the program; false with e when it is not there. */
+bool gn_model_in_box(gn_str *out, gn_error *e);
+
 /* ---- model.c: from args to an engine ------------------------------------ */
 
 /* The engine's options as the flags and settings say. */
 gn_engine_options gn_args_engine_options(const gn_args *a);
-/* Opens it; what it warns of goes to stderr with -v. A MODEL that is no path is GN_IO. */
+/* A MODEL's path, borrowed from a; NULL as gn_model_path(). */
+const char *gn_args_path(const gn_args *a, const char *model, gn_error *e);
+/* Opens it; what it warns of goes to stderr with -v. */
 gn_engine *gn_args_engine(const gn_args *a, const char *model, gn_error *e);
 /* What the settings say of sampling, over *io. */
 void gn_sampling_set(const gn_settings *s, gn_sampling *io);

@@ -20,11 +20,9 @@ gn_engine *gn_args_engine(const gn_args *a, const char *model, gn_error *e) {
     gn_engine_options o = gn_args_engine_options(a);
     const char *file = gn_args_text(a, "template", NULL);
     gn_str source = {0};
-    if (!gn_path_exists(model)) {
-        gn_fail(e, GN_IO, "there is no model '%s'", model);
-        gn_where(e, "%.150s", model);
+    model = gn_args_path(a, model, e);
+    if (!model)
         return NULL;
-    }
     if (file && !gn_file_read(&source, file, 1 << 20, e)) {
         gn_context(e, "--template");
         gn_str_release(&source);

@@ -38,6 +38,7 @@ enum {
     GN_TAKES_TEXT = 1 << 3,     /* what an answer is asked with: system prompt, length */
     GN_TAKES_CHAT = 1 << 4,     /* what only the screen asks for */
     GN_TAKES_EVAL = 1 << 5,
+    GN_TAKES_DEFAULT = 1 << 6, /* a model of its own choice when none is named */
 };
 
 typedef struct gn_setting {

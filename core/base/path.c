@@ -2,8 +2,10 @@
 #include "core/base/path.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool gn_path_user(gn_str *out, gn_dir which, gn_error *e) {
     static const struct {
@@ -23,6 +25,15 @@ bool gn_path_user(gn_str *out, gn_dir which, gn_error *e) {
     } else
         return gn_fail(e, GN_IO, "no home folder: set HOME or %s", place[which].variable);
     gn_str_puts(out, "/gneiss");
+    return gn_str_ok(out, e);
+}
+
+bool gn_path_program(gn_str *out, gn_error *e) {
+    char file[PATH_MAX];
+    const ssize_t n = readlink("/proc/self/exe", file, sizeof file);
+    if (n <= 0 || n == (ssize_t)sizeof file)
+        return gn_fail(e, GN_IO, "/proc/self/exe does not tell where this program is");
+    gn_str_add(out, gn_path_folder((gn_slice){file, (size_t)n}));
     return gn_str_ok(out, e);
 }
 

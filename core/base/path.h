@@ -9,6 +9,8 @@ typedef enum gn_dir { GN_DIR_CONFIG, GN_DIR_DATA, GN_DIR_STATE, GN_DIR_CACHE } g
 /* $XDG_..._HOME/gneiss, or its default below $HOME; without a home GN_IO.
  * Appends to out, no final slash; makes nothing. */
 bool gn_path_user(gn_str *out, gn_dir which, gn_error *e);
+/* The folder the running program's file is in, links followed; appended to out. */
+bool gn_path_program(gn_str *out, gn_error *e);
 /* out = a/b; b alone when it is absolute. */
 void gn_path_join(gn_str *out, gn_slice a, gn_slice b);
 gn_slice gn_path_name(gn_slice path);   /* after the last slash */

@@ -34,6 +34,15 @@ static inline gn_slice gn_slice_from(gn_slice s, size_t first) {
     return first < s.len ? (gn_slice){s.data + first, s.len - first}
                          : (gn_slice){s.data + s.len, 0};
 }
+/* The next line of *rest, less its newline, off *rest; false when nothing is left. */
+static inline bool gn_slice_line(gn_slice *rest, gn_slice *line) {
+    const char *end = rest->len ? (const char *)memchr(rest->data, '\n', rest->len) : NULL;
+    if (rest->len == 0)
+        return false;
+    *line = (gn_slice){rest->data, end ? (size_t)(end - rest->data) : rest->len};
+    *rest = gn_slice_from(*rest, line->len + (end != NULL));
+    return true;
+}
 bool gn_slice_starts(gn_slice s, gn_slice with);
 bool gn_slice_ends(gn_slice s, gn_slice with);
 /* Where `what` first stands in s, or -1. An empty `what` stands at 0. */

@@ -120,13 +120,13 @@ TEST(the_model_is_the_first_word_unless_it_is_named) {
     const char *model;
     int first;
     gn_settings *s = gn_settings_new(&e);
-    gn_args *a = parse(s, "m.gguf", "hello", NULL);
+    gn_args *a = parse(s, "README.md", "hello", NULL);
     CHECK(gn_args_model(a, &model, &first, &e) && first == 1);
-    CHECK_TEXT(model, "m.gguf");
+    CHECK_TEXT(model, "README.md");
     gn_args_free(a);
-    a = parse(s, "-m", "x", "hello", NULL);
+    a = parse(s, "-m", "app", "hello", NULL);
     CHECK(gn_args_model(a, &model, &first, &e) && first == 0);
-    CHECK_TEXT(model, "x");
+    CHECK_TEXT(model, "app");
     gn_args_free(a);
     gn_settings_free(s);
 
@@ -134,10 +134,10 @@ TEST(the_model_is_the_first_word_unless_it_is_named) {
     a = parse(s, NULL, NULL);
     CHECK(!gn_args_model(a, &model, &first, &e) && e.code == GN_INVALID);
     gn_args_free(a);
-    gn_settings_set(s, GN_S("model"), GN_S("set"), GN_SOURCE_FILE, NULL, &e);
+    gn_settings_set(s, GN_S("model"), GN_S("tests"), GN_SOURCE_FILE, NULL, &e);
     a = parse(s, NULL, NULL);
     CHECK(gn_args_model(a, &model, &first, &e) && first == 0);
-    CHECK_TEXT(model, "set");
+    CHECK_TEXT(model, "tests");
     gn_args_free(a);
     gn_settings_free(s);
 }
@@ -188,6 +188,37 @@ TEST(letters_and_names_of_a_command_are_its_own_only_once) {
     }
 }
 
+TEST(a_model_is_found_by_path_and_by_its_name_among_the_models) {
+    char dir[] = "/tmp/gneiss-models-XXXXXX", clean[64];
+    gn_str path = {0}, found = {0};
+    if (!CHECK(mkdtemp(dir)))
+        return;
+    setenv("XDG_DATA_HOME", dir, 1);
+    gn_str_fmt(&path, "%s/gneiss/models", dir);
+    CHECK(gn_path_make_folder(gn_str_text(&path), &e));
+    gn_str_puts(&path, "/basalt-7.gguf");
+    CHECK(gn_file_write(gn_str_text(&path), GN_S(""), &e));
+
+    CHECK(gn_model_path("basalt-7", &found, &e));
+    CHECK_TEXT(gn_str_text(&found), gn_str_text(&path));
+    gn_str_cut(&found, 0);
+    CHECK(gn_model_path("basalt-7.gguf", &found, &e));
+    CHECK_TEXT(gn_str_text(&found), gn_str_text(&path));
+    gn_str_cut(&found, 0);
+    CHECK(gn_model_path("README.md", &found, &e)); /* a path goes first, and stays as it is */
+    CHECK_TEXT(gn_str_text(&found), "README.md");
+    gn_str_cut(&found, 0);
+    CHECK(!gn_model_path("basalt-8", &found, &e) && e.code == GN_IO);
+    CHECK(strstr(e.message, "did you mean 'basalt-7'"));
+    CHECK(!gn_model_path("../models/basalt-7", &found, &e) && found.len == 0);
+
+    gn_str_release(&found);
+    gn_str_release(&path);
+    unsetenv("XDG_DATA_HOME");
+    snprintf(clean, sizeof clean, "rm -r %s", dir);
+    CHECK(system(clean) == 0);
+}
+
 TEST(a_named_prompt_becomes_the_system_prompt) {
     char dir[] = "/tmp/gneiss-prompt-XXXXXX", clean[64];
     const char *model;
@@ -203,18 +234,22 @@ TEST(a_named_prompt_becomes_the_system_prompt) {
 
     gn_settings *s = gn_settings_new(&e);
     gn_settings_set(s, GN_S("system"), GN_S("from a file"), GN_SOURCE_FILE, NULL, &e);
-    gn_args *a = parse(s, "x/m.gguf", "-p", "p", NULL);
+    gn_str m = {0};
+    gn_str_fmt(&m, "%s/m.gguf", dir);
+    CHECK(gn_file_write(gn_str_text(&m), GN_S(""), &e));
+    gn_args *a = parse(s, gn_str_text(&m), "-p", "p", NULL);
     CHECK(gn_args_model(a, &model, &first, &e));
     CHECK_TEXT(gn_args_text(a, "system", ""), "You are m.");
     gn_args_free(a);
-    a = parse(s, "m", "-p", "q", NULL);
+    a = parse(s, gn_str_text(&m), "-p", "q", NULL);
     CHECK(!gn_args_model(a, &model, &first, &e) && e.code == GN_INVALID);
     gn_args_free(a);
-    a = parse(s, "m", "-p", "p", "-s", "text", NULL);
+    a = parse(s, gn_str_text(&m), "-p", "p", "-s", "text", NULL);
     CHECK(!gn_args_model(a, &model, &first, &e) && e.code == GN_INVALID);
     gn_args_free(a);
     gn_settings_free(s);
     gn_str_release(&text);
+    gn_str_release(&m);
     unsetenv("XDG_CONFIG_HOME");
     snprintf(clean, sizeof clean, "rm -r %s", dir);
     CHECK(system(clean) == 0);
