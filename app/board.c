@@ -32,6 +32,7 @@ static bool no_questions(gn_worker *w, gn_ask *ask) {
 
 static gn_event *next(gn_worker *w) { return gn_queue_poll(((gn_board *)w)->queue); }
 static void no_stop(gn_worker *w, int64_t answer) { (void)w, (void)answer; }
+static void no_choice(gn_worker *w, const gn_sampling *how) { (void)w, (void)how; }
 static int fd(gn_worker *w) { return gn_queue_fd(((gn_board *)w)->queue); }
 static void no_close(gn_worker *w) { (void)w; }
 
@@ -43,8 +44,12 @@ gn_board *gn_board_new(gn_error *e) {
         gn_fail(e, GN_NO_MEMORY, "out of memory");
         return NULL;
     }
-    b->worker = (gn_worker){
-        .ask = no_questions, .next = next, .stop = no_stop, .fd = fd, .close = no_close};
+    b->worker = (gn_worker){.ask = no_questions,
+                            .next = next,
+                            .stop = no_stop,
+                            .choose = no_choice,
+                            .fd = fd,
+                            .close = no_close};
     b->look.left_s = NAN;
     pthread_mutex_init(&b->lock, NULL);
     if (!(b->queue = gn_queue_new(1, e))) {

@@ -379,7 +379,13 @@ static bool on_token(void *user, gn_job *j, const gn_token *t) {
     if (s->tokens == 1)
         s->first = gn_seconds();
     gn_str_add(&s->shown, text);
-    return s->hooks->spoken(s->hooks->user, &now);
+    const bool on = s->hooks->spoken(s->hooks->user, &now);
+    gn_sampling how = j->sampling;
+    if (s->hooks->choose && s->hooks->choose(s->hooks->user, &how)) {
+        how.seed = j->sampling.seed;
+        j->sampling = how;
+    }
+    return on;
 }
 
 /* Tell a token of the prefix, as if it had been drawn after what s has read. */

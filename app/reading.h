@@ -35,7 +35,8 @@ typedef struct gn_ask {
     int64_t limit;        /* most tokens; 0: no limit */
     const gn_slice *stop; /* [n_stop] texts that end it; must outlive the engine's thread */
     int n_stop;
-    int top; /* alternatives told with each token */
+    int top;    /* alternatives told with each token */
+    bool score; /* not to be answered: how likely was what was said last? (gn_reading_score) */
     /* What the answer begins with instead of being generated: ids, then a text. */
     gn_ids begin;
     gn_str prefix;
@@ -76,6 +77,9 @@ typedef struct gn_reading_hooks {
     void (*heard)(void *user, const gn_ask *a);
     bool (*reading)(void *user, int64_t done, int64_t all); /* false: cancel */
     bool (*spoken)(void *user, const gn_spoken *s);         /* false: stop there */
+    /* After each token: true when the next are to be chosen in another way (but for the
+     * seed). May be NULL. */
+    bool (*choose)(void *user, gn_sampling *how);
     void *user;
 } gn_reading_hooks;
 
@@ -90,5 +94,10 @@ bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait);
  * cancelled while reading GN_CANCELLED, and as if it had not been asked. */
 bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                        gn_error *e);
+/* Score the tokens of what was said last, after all that was said before; out gets them, their
+ * ends being places in its text. All of it is read, and nothing kept. GN_INVALID where
+ * tokens of what stands before are not known. */
+bool gn_reading_score(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h, gn_tokens *out,
+                      gn_error *e);
 
 #endif

@@ -18,7 +18,7 @@ static bool reserve(gn_tokens *t, size_t count) {
 }
 
 bool gn_tokens_add(gn_tokens *t, const gn_token_row *row) {
-    if (t->count == 0)
+    if (t->count == 0 && t->k == 0)
         t->k = row->n_top;
     if (!reserve(t, (size_t)t->count + 1))
         return false;

@@ -31,7 +31,7 @@ typedef struct gn_token_row {
     int n_top;
 } gn_token_row;
 
-/* One more. The first decides k; later ones are cut or filled up to it. False, and
+/* One more. The first decides k, unless it was set before; later ones are cut or filled up to it. False, and
  * nothing added, when out of memory. */
 bool gn_tokens_add(gn_tokens *t, const gn_token_row *row);
 bool gn_tokens_append(gn_tokens *t, const gn_tokens *more);

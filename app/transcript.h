@@ -40,6 +40,7 @@ typedef struct gn_turn {
     int64_t begun;                        /* tokens the reply was begun with, not generated */
     double prompt_s, generate_s, first_s; /* first_s: from the question to the first token */
     gn_sampling how; /* of a reply: how its tokens were chosen; its bias is borrowed */
+    bool chosen;     /* how is known */
     gn_tokens made;  /* of a reply: what it was made of; empty: not kept, or not known */
     gn_ids ids;      /* as the model read it; empty: not known yet */
     uint8_t hash[GN_SHA256_BYTES]; /* of its row in chats.db (history.h) */

@@ -22,6 +22,9 @@ typedef struct engine_worker {
     pthread_t thread;
     atomic_bool closing;
     atomic_llong stopped; /* the answer that shall end; NOTHING: none */
+    atomic_bool chosen;   /* how is new */
+    pthread_mutex_t lock;
+    gn_sampling how;
     /* the engine's thread alone */
     int64_t answer;
     double told; /* when progress was told last */
@@ -173,12 +176,44 @@ static void save(engine_worker *w, gn_reading *r, bool last) {
         w->unsaved = -1;
 }
 
+/* False: as it was. */
+static bool choose_anew(void *user, gn_sampling *how) {
+    engine_worker *w = user;
+    if (!atomic_exchange(&w->chosen, false))
+        return false;
+    pthread_mutex_lock(&w->lock);
+    *how = w->how;
+    pthread_mutex_unlock(&w->lock);
+    return true;
+}
+
+static void score(engine_worker *w, gn_reading *r, const gn_ask *ask) {
+    const gn_reading_hooks hooks = {.reading = reading, .user = w};
+    gn_error e = {0};
+    gn_tokens made = {0};
+    w->answer = ask->answer;
+    w->told = 0;
+    if (gn_reading_score(r, ask, &hooks, &made, &e)) {
+        gn_event *ev = event_of(w, GN_EVENT_SCORED);
+        if (ev) {
+            ev->made = made;
+            made = (gn_tokens){0};
+        }
+        tell(w, ev);
+    } else
+        fail(w, &e);
+    gn_tokens_release(&made);
+    w->answer = -1;
+}
+
 static void answer(engine_worker *w, gn_reading *r, gn_ask *ask) {
-    const gn_reading_hooks hooks = {heard, reading, spoken, w};
+    const gn_reading_hooks hooks = {
+        .heard = heard, .reading = reading, .spoken = spoken, .choose = choose_anew, .user = w};
     gn_error e = {0};
     gn_answered done;
     w->answer = ask->answer;
     w->told = 0;
+    atomic_store(&w->chosen, false);
     if (gn_reading_answer(r, ask, &hooks, &done, &e)) {
         gn_event *ev = event_of(w, GN_EVENT_DONE);
         if (ev) {
@@ -266,7 +301,7 @@ static void *work(void *user) {
         else if (ask->n_said == 0)
             atomic_store(&w->woken, false);
         else if (r && !atomic_load(&w->closing))
-            answer(w, r, ask);
+            ask->score ? score(w, r, ask) : answer(w, r, ask);
         count_all(w);
     }
     if (r)
@@ -318,6 +353,14 @@ static void stop(gn_worker *worker, int64_t id) {
     atomic_store(&((engine_worker *)worker)->stopped, id);
 }
 
+static void choose(gn_worker *worker, const gn_sampling *how) {
+    engine_worker *w = (engine_worker *)worker;
+    pthread_mutex_lock(&w->lock);
+    w->how = *how;
+    pthread_mutex_unlock(&w->lock);
+    atomic_store(&w->chosen, true);
+}
+
 static int fd(gn_worker *worker) { return gn_queue_fd(((engine_worker *)worker)->events); }
 
 static bool pin(gn_worker *worker, int64_t turn) {
@@ -342,6 +385,7 @@ static void release(engine_worker *w) {
     gn_queue_free(w->asks, free_ask);
     gn_queue_free(w->events, gn_event_free);
     gn_queue_free(w->counts, free_count);
+    pthread_mutex_destroy(&w->lock);
     free(w->path);
     free(w->states);
     free(w);
@@ -367,6 +411,7 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, const ch
                             .count = count_text,
                             .next = next,
                             .stop = stop,
+                            .choose = choose,
                             .fd = fd,
                             .pin = pin,
                             .finish = finish,
@@ -378,6 +423,7 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, const ch
     w->answer = w->unsaved = -1;
     w->states = states ? strdup(states) : NULL;
     atomic_store(&w->stopped, NOTHING);
+    pthread_mutex_init(&w->lock, NULL);
     w->asks = gn_queue_new(QUESTIONS, e);
     w->events = gn_queue_new(EVENTS, e);
     w->counts = gn_queue_new(COUNTS, e);

@@ -17,6 +17,7 @@ typedef enum gn_event_kind {
     GN_EVENT_TEXT,    /* more of an answer; done: tokens so far, seconds since the first */
     GN_EVENT_HEARD,   /* the tokens of what was said; none is read yet */
     GN_EVENT_DONE,    /* answered */
+    GN_EVENT_SCORED,  /* made: the tokens of a turn that was to be scored */
     GN_EVENT_COUNTED, /* answer: the tag it was asked with; done: tokens of that text */
     GN_EVENT_FAILED,  /* error; with answer -1 the engine could not be opened */
     GN_EVENT_TOLD,    /* something is new on a board (board.h) */
@@ -42,7 +43,7 @@ typedef struct gn_event {
     int vocab;       /* OPENED */
     gn_sampling sampling;
     gn_vocabulary *vocabulary; /* OPENED; NULL: no memory for it */
-    gn_tokens made;            /* TEXT: the tokens it came of */
+    gn_tokens made;            /* TEXT: the tokens it came of; SCORED */
     gn_origin *origin;         /* OPENED, if states are kept: of checkpoint and build */
     gn_heard *heard;           /* HEARD: [n_heard] */
     size_t n_heard;
@@ -61,6 +62,8 @@ struct gn_worker {
     bool (*count)(gn_worker *w, int64_t tag, gn_slice text);
     gn_event *(*next)(gn_worker *w); /* NULL: none. Free with gn_event_free() */
     void (*stop)(gn_worker *w, int64_t answer);
+    /* How tokens are chosen from the next one on, in the answer that is coming. */
+    void (*choose)(gn_worker *w, const gn_sampling *how);
     int (*fd)(gn_worker *w);
     /* The state at a turn's end shall be on disk, and stay there. False: it is busy. */
     bool (*pin)(gn_worker *w, int64_t turn);

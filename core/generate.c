@@ -234,6 +234,7 @@ static bool sample_rows(loop *l, int rows, gn_error *e) {
         for (int i = 0; i < n; i++) {
             gn_job *j = l->whose[at + i];
             const float *row = l->logits + (size_t)i * (size_t)V;
+            j->work->sampler.how = j->sampling; /* a hook may have changed it */
             l->id[i] = j->limit == 0 ? 0 : gn_sampler_draw(&j->work->sampler, row, j->ids.count);
             if (!gn_session_took(j->work->session, NULL, 0, row, e))
                 return false;

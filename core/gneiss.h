@@ -207,8 +207,8 @@ struct gn_job {
     int64_t n_prompt;
     int64_t limit; /* most tokens to generate; negative: to the end of text or context */
     bool ignore_eos;
-    bool keep_eos; /* an end-of-text id is read into the session too */
-    gn_sampling sampling;
+    bool keep_eos;        /* an end-of-text id is read into the session too */
+    gn_sampling sampling; /* a token hook may change it, from the next token on */
     const gn_slice *stop; /* [n_stop] */
     int n_stop;
     int top; /* likeliest ids told with each token */

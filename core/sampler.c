@@ -9,13 +9,12 @@
 #include <math.h>
 
 bool gn_sampler_init(gn_sampler *s, const gn_sampling *how, int vocab, gn_error *e) {
-    const bool penalty = how->repeat_penalty != 0.0f && how->repeat_penalty != 1.0f;
     *s = (gn_sampler){.how = *how, .vocab = vocab};
     s->logit = malloc((size_t)vocab * sizeof *s->logit);
     s->order = malloc((size_t)vocab * sizeof *s->order);
     s->keep = malloc((size_t)vocab * sizeof *s->keep);
-    s->seen = penalty ? calloc((size_t)vocab, 1) : NULL;
-    if (s->logit && s->order && s->keep && (s->seen || !penalty))
+    s->seen = calloc((size_t)vocab, 1);
+    if (s->logit && s->order && s->keep && s->seen)
         return true;
     gn_sampler_release(s);
     return gn_fail(e, GN_NO_MEMORY, "sampler: out of memory");
@@ -30,7 +29,7 @@ void gn_sampler_release(gn_sampler *s) {
 }
 
 void gn_sampler_see(gn_sampler *s, const int32_t *id, int64_t n) {
-    for (int64_t i = 0; s->seen && i < n; i++)
+    for (int64_t i = 0; i < n; i++)
         if (id[i] >= 0 && id[i] < s->vocab)
             s->seen[id[i]] = 1;
 }
@@ -41,7 +40,8 @@ static void adjust(gn_sampler *s, const float *logits) {
     for (int i = 0; i < s->how.n_bias; i++)
         if (s->how.bias[i].id >= 0 && s->how.bias[i].id < s->vocab)
             s->logit[s->how.bias[i].id] += s->how.bias[i].add;
-    for (int i = 0; s->seen && i < s->vocab; i++)
+    const bool penalty = s->how.repeat_penalty != 0.0f && s->how.repeat_penalty != 1.0f;
+    for (int i = 0; penalty && i < s->vocab; i++)
         if (s->seen[i])
             s->logit[i] = s->logit[i] > 0.0f ? s->logit[i] / s->how.repeat_penalty
                                              : s->logit[i] * s->how.repeat_penalty;

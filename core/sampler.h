@@ -11,7 +11,7 @@ typedef struct gn_sampler {
     float *logit;   /* [V] adjusted, then probabilities */
     int32_t *order; /* [V] heap of ids */
     int32_t *keep;  /* [V] what the filters keep */
-    uint8_t *seen;  /* [V] ids of the sequence; NULL without a repeat penalty */
+    uint8_t *seen;  /* [V] ids of the sequence */
     /* of the last draw */
     int n_keep;     /* of keep; -1: nothing was cut but by top-k */
     float kept;     /* the sum of what was kept */

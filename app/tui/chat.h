@@ -58,7 +58,8 @@ typedef struct gn_chat {
     gn_vocabulary *vocabulary;
     gn_chat_options options;
 
-    int64_t answer; /* id of the reply that is coming; -1: none */
+    int64_t answer;  /* id of the reply that is coming; -1: none */
+    int64_t scoring; /* id of the turn that is being scored; -1: none */
     bool stopping;
     int64_t done, all; /* loading (bytes) or reading (tokens) */
     double rate;       /* tokens a second of the reply, 0: not known yet */
@@ -134,6 +135,11 @@ void gn_chat_probs(gn_chat *c, gn_tui *t); /* on or off */
 void gn_chat_inspect(gn_chat *c, gn_tui *t, const gn_turn *turn);
 /* Another reply that begins as `turn` did up to token i, and there takes alternative k. */
 void gn_chat_fork_at(gn_chat *c, gn_tui *t, const gn_turn *turn, int i, int k);
+/* Ask how likely the tokens of a turn were: all before it is read again. */
+void gn_chat_score(gn_chat *c, gn_tui *t, const gn_turn *turn);
+void gn_chat_scored(gn_chat *c, gn_tui *t, const gn_event *ev); /* SCORED, or FAILED */
+/* What the settings say of sampling, over the checkpoint's own. */
+gn_sampling gn_chat_sampling(const gn_chat *c, const gn_tui *t);
 void gn_chat_continue(gn_chat *c, gn_tui *t); /* after a stop, or an edit */
 /* In an editor; what comes of it is a sibling, and if it is the user's it is answered. */
 void gn_chat_edit(gn_chat *c, gn_tui *t, gn_turn *turn);

@@ -4,10 +4,12 @@
 #include "app/tui/slash.h"
 
 bool gn_chat_is_busy(const gn_chat *c, gn_tui *t) {
-    if (c->answer < 0 && c->opened)
+    if (c->answer < 0 && c->scoring < 0 && c->opened)
         return false;
-    gn_tui_note(t, GN_STYLE_ERROR,
-                c->opened ? "a reply is being written; Esc stops it" : "the model is loading");
+    gn_tui_note(t, GN_STYLE_ERROR, "%s",
+                !c->opened       ? "the model is loading"
+                : c->answer >= 0 ? "a reply is being written; Esc stops it"
+                                 : "tokens are being scored; Esc stops that");
     return true;
 }
 
@@ -97,7 +99,7 @@ static void show_settings(gn_tui *t) {
     gn_str_release(&text);
 }
 
-static void set(gn_tui *t, gn_slice argument) {
+static void set(gn_chat *c, gn_tui *t, gn_slice argument) {
     gn_error e = {0};
     gn_slice name = {argument.data, 0};
     while (name.len < argument.len && argument.data[name.len] != ' ')
@@ -119,9 +121,18 @@ static void set(gn_tui *t, gn_slice argument) {
         gn_tui_note(t, GN_STYLE_ERROR, "/system TEXT changes the system prompt");
     else if (!gn_settings_set(t->settings, name, value, GN_SOURCE_SET, NULL, &e))
         gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
-    else
-        gn_tui_note(t, GN_STYLE_NOTE, "%s = %.*s, from the next reply on", row->option.name,
-                    (int)value.len, value.data);
+    else {
+        /* What chooses a token is heard while a reply comes. */
+        const bool now = c->answer >= 0 && row->takes & GN_TAKES_SAMPLING &&
+                         strcmp(row->option.name, "seed") != 0;
+        const gn_sampling how = gn_chat_sampling(c, t);
+        if (now) {
+            t->worker->choose(t->worker, &how);
+            gn_transcript_turn(&c->turns, c->answer)->how = how;
+        }
+        gn_tui_note(t, GN_STYLE_NOTE, "%s = %.*s, from the next %s on", row->option.name,
+                    (int)value.len, value.data, now ? "token" : "reply");
+    }
 }
 
 static void stats(const gn_chat *c, gn_tui *t) {
@@ -202,7 +213,7 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
         system_prompt(c, t, argument);
         break;
     case GN_SLASH_SET:
-        set(t, argument);
+        set(c, t, argument);
         break;
     case GN_SLASH_READ:
         gn_chat_read(c, t, argument);

@@ -178,7 +178,7 @@ static void draw_progress(const gn_chat *c, gn_canvas *v, int y) {
     gn_canvas_put(v, y, left > 0 ? left : 0, v->cols, gn_slice_of(text), GN_STYLE_NOTE);
 }
 
-static bool is_busy(const gn_chat *c) { return !c->opened || c->answer >= 0; }
+static bool is_busy(const gn_chat *c) { return !c->opened || c->answer >= 0 || c->scoring >= 0; }
 
 static void draw_messages(gn_chat *c, gn_tui *t, const gn_shape *s) {
     gn_canvas *v = &t->canvas;

@@ -2,6 +2,8 @@
  * that are begun, carried on, edited. */
 #include "app/tui/chat.h"
 
+#include "app/command.h"
+
 /* ---- which message ------------------------------------------------------ */
 
 gn_turn *gn_chat_numbered(gn_chat *c, gn_tui *t, gn_slice number) {
@@ -52,6 +54,60 @@ void gn_chat_inspect(gn_chat *c, gn_tui *t, const gn_turn *turn) {
         gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
     else
         gn_tui_push(t, view);
+}
+
+void gn_chat_score(gn_chat *c, gn_tui *t, const gn_turn *turn) {
+    gn_ids path = {0};
+    if (gn_chat_is_busy(c, t))
+        return;
+    gn_ask *a = gn_ask_new();
+    bool ok = a && gn_transcript_path(&c->turns, turn->id, &path);
+    for (size_t i = 0; ok && i < path.count; i++) {
+        const gn_turn *said = c->turns.turn[path.id[i]];
+        ok = gn_ask_say(a, said->id, said->role, gn_str_slice(&said->text)) &&
+             gn_ask_known(a, &said->ids, said->edited);
+    }
+    gn_ids_release(&path);
+    if (!ok) {
+        gn_ask_free(a);
+        gn_chat_no_memory(t);
+        return;
+    }
+    a->score = true;
+    a->answer = turn->id;
+    a->top = (int)gn_settings_integer(t->settings, "logprobs", 8);
+    c->scoring = turn->id;
+    c->done = c->all = 0;
+    c->rate = 0;
+    c->stopping = false;
+    if (!t->worker->ask(t->worker, a)) {
+        c->scoring = -1;
+        gn_tui_note(t, GN_STYLE_ERROR, "the engine is busy");
+    }
+}
+
+void gn_chat_scored(gn_chat *c, gn_tui *t, const gn_event *ev) {
+    gn_turn *turn = gn_transcript_turn(&c->turns, c->scoring);
+    c->scoring = -1;
+    c->stopping = false;
+    if (ev->kind == GN_EVENT_FAILED && ev->error.code == GN_CANCELLED)
+        gn_tui_note(t, GN_STYLE_NOTE, "stopped; nothing was scored");
+    else if (ev->kind == GN_EVENT_FAILED)
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", ev->error.message);
+    else if (turn) {
+        gn_tokens_release(&turn->made);
+        if (!gn_tokens_append(&turn->made, &ev->made))
+            gn_chat_no_memory(t);
+        gn_transcript_forget(&c->turns, GN_CHAT_TOKENS, turn->id);
+    }
+}
+
+gn_sampling gn_chat_sampling(const gn_chat *c, const gn_tui *t) {
+    gn_sampling how = c->sampling;
+    gn_sampling_set(t->settings, &how);
+    how.bias = c->options.bias;
+    how.n_bias = c->options.n_bias;
+    return how;
 }
 
 /* ---- beginnings --------------------------------------------------------- */

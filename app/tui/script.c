@@ -25,7 +25,7 @@ typedef struct fake {
     int top;
     int64_t context, begun;
     gn_vocabulary *vocabulary; /* every word of its replies */
-    bool busy, stopped, fails;
+    bool busy, stopped, fails, scores;
     gn_event *event[64];
     int n_event;
 } fake;
@@ -57,6 +57,13 @@ static bool fake_ask(gn_worker *w, gn_ask *a) {
         f->read += question.data[i] == ' ';
     f->next = f->now + TOKEN_TIME;
     gn_str_cut(&f->saying, 0);
+    f->scores = a->score;
+    if (a->score) {
+        f->next += 9 * TOKEN_TIME; /* a key may come before */
+        gn_str_add(&f->saying, question);
+        gn_ask_free(a);
+        return true;
+    }
     gn_str_puts(&f->saying, f->at_reply < f->n_reply ? gn_str_text(&f->reply[f->at_reply++])
                                                      : "!the script has no more replies");
     f->fails = f->saying.data[0] == '!';
@@ -107,6 +114,8 @@ static void fake_stop(gn_worker *w, int64_t answer) {
     f->stopped = f->busy && answer == f->answer;
 }
 
+static void fake_choose(gn_worker *w, const gn_sampling *how) { ((fake *)w)->sampling = *how; }
+
 static int fake_fd(gn_worker *w) {
     (void)w;
     return -1;
@@ -143,6 +152,17 @@ static void finish(fake *f, gn_stop stop) {
 /* The next word with the blanks before it, or what fails. */
 static void say_word(fake *f) {
     gn_slice rest = gn_str_slice(&f->saying);
+    if (f->scores && !f->stopped) { /* all of it at once */
+        gn_event *ev = tell(f, GN_EVENT_SCORED);
+        while (ev && rest.len) {
+            const gn_slice word = gn_script_word(rest);
+            f->said += word.len;
+            gn_script_token(f->vocabulary, word, f->said, &f->sampling, f->top, &ev->made);
+            rest = gn_slice_from(rest, word.len);
+        }
+        f->busy = false;
+        return;
+    }
     if (f->fails || (f->stopped && f->tokens == 0)) {
         gn_event *ev = tell(f, GN_EVENT_FAILED);
         if (ev && f->stopped)
@@ -236,6 +256,7 @@ static bool start(script *s, gn_error *e) {
                                  .count = fake_count,
                                  .next = fake_next,
                                  .stop = fake_stop,
+                                 .choose = fake_choose,
                                  .fd = fake_fd,
                                  .close = fake_close};
     s->fake.answer = -1;
@@ -492,20 +513,22 @@ static bool do_line(script *s, gn_slice line, gn_script_save save, void *user, g
 
 /* Whatever is going to be said is in the model's vocabulary. */
 static bool read_words(script *s, gn_slice steps, gn_error *e) {
-    gn_str words = {0};
-    bool ok = true;
+    static const char *const said[] = {"reply ", "type /prefix ", "type "};
+    bool ok = (s->fake.vocabulary = gn_script_vocabulary()) != NULL;
     while (ok && steps.len) {
         const char *end = memchr(steps.data, '\n', steps.len);
         const gn_slice line = {steps.data, end ? (size_t)(end - steps.data) : steps.len};
+        gn_str words = {0};
         steps = gn_slice_from(steps, line.len + 1);
-        if (gn_slice_starts(line, GN_S("reply ")))
-            ok = unescape(gn_slice_from(line, 6), &words, e);
-        else if (gn_slice_starts(line, GN_S("type /prefix ")))
-            gn_str_add(&words, gn_slice_from(line, 13));
+        for (int i = 0; ok && i < 3; i++)
+            if (gn_slice_starts(line, gn_slice_of(said[i]))) {
+                ok = unescape(gn_slice_from(line, strlen(said[i])), &words, e) &&
+                     gn_script_words(s->fake.vocabulary, gn_str_slice(&words));
+                break;
+            }
+        gn_str_release(&words);
     }
-    s->fake.vocabulary = gn_script_vocabulary(gn_str_slice(&words));
-    gn_str_release(&words);
-    return ok && (s->fake.vocabulary || gn_fail(e, GN_NO_MEMORY, "out of memory"));
+    return ok || (e->code == GN_OK && gn_fail(e, GN_NO_MEMORY, "out of memory"));
 }
 
 bool gn_script_run(gn_slice steps, const char *file, gn_script_save save, void *user, gn_error *e) {

@@ -21,21 +21,24 @@ gn_slice gn_script_word(gn_slice text) {
     return (gn_slice){text.data, n < text.len ? n : text.len};
 }
 
-gn_vocabulary *gn_script_vocabulary(gn_slice text) {
+gn_vocabulary *gn_script_vocabulary(void) {
     gn_vocabulary *v = gn_vocabulary_new();
-    bool ok = v != NULL;
-    for (int i = 0; ok && i < OTHERS; i++)
-        ok = gn_vocabulary_add(v, gn_slice_of(others[i]), false);
-    while (ok && text.len) {
+    for (int i = 0; v && i < OTHERS; i++)
+        if (!gn_vocabulary_add(v, gn_slice_of(others[i]), false)) {
+            gn_vocabulary_free(v);
+            return NULL;
+        }
+    return v;
+}
+
+bool gn_script_words(gn_vocabulary *v, gn_slice text) {
+    while (text.len) {
         const gn_slice word = gn_script_word(text);
-        if (find(v, word) < 0)
-            ok = gn_vocabulary_add(v, word, false);
+        if (find(v, word) < 0 && !gn_vocabulary_add(v, word, false))
+            return false;
         text = gn_slice_from(text, word.len);
     }
-    if (ok)
-        return v;
-    gn_vocabulary_free(v);
-    return NULL;
+    return true;
 }
 
 /* Logits in which the word has one of these probabilities, others share most of the

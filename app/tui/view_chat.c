@@ -40,10 +40,7 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     a->answer = answer->id;
     a->budget = gn_settings_size(t->settings, "state-mem", (size_t)512 << 20);
     a->limit = gn_settings_integer(t->settings, "n", 0);
-    a->sampling = c->sampling;
-    gn_sampling_set(t->settings, &a->sampling);
-    a->sampling.bias = c->options.bias;
-    a->sampling.n_bias = c->options.n_bias;
+    a->sampling = gn_chat_sampling(c, t);
     a->stop = c->options.stop;
     a->n_stop = c->options.n_stop;
     a->top = (int)gn_settings_integer(t->settings, "logprobs", 8);
@@ -51,6 +48,7 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     const int64_t seed = gn_settings_integer(t->settings, "seed", -1);
     a->sampling.seed = (seed < 0 ? c->options.seed : (uint64_t)seed) + (uint64_t)answer->id;
     answer->how = a->sampling;
+    answer->chosen = true;
     c->answer = answer->id;
     c->stopping = false;
     c->done = c->all = 0;
@@ -81,7 +79,7 @@ static void say(gn_chat *c, gn_tui *t, gn_slice text) {
 }
 
 static void say_next(gn_chat *c, gn_tui *t) {
-    if (c->n_queue == 0 || c->answer >= 0 || !c->opened)
+    if (c->n_queue == 0 || c->answer >= 0 || c->scoring >= 0 || !c->opened)
         return;
     gn_str next = c->queue[0];
     c->n_queue--;
@@ -102,7 +100,7 @@ static void enqueue(gn_chat *c, gn_tui *t, gn_slice text) {
 
 static void stop(gn_chat *c, gn_tui *t) {
     c->stopping = true;
-    t->worker->stop(t->worker, c->answer);
+    t->worker->stop(t->worker, c->answer >= 0 ? c->answer : c->scoring);
 }
 
 /* ---- what was written --------------------------------------------------- */
@@ -120,7 +118,7 @@ static void said(void *self, gn_tui *t, gn_slice line) {
     gn_chat_unfold(c, line.data[0] == '/' ? gn_slice_from(line, 1) : line, &text);
     if (text.failed)
         gn_chat_no_memory(t);
-    else if (c->answer >= 0 || !c->opened)
+    else if (c->answer >= 0 || c->scoring >= 0 || !c->opened)
         enqueue(c, t, gn_str_slice(&text));
     else
         say(c, t, gn_str_slice(&text));
@@ -169,7 +167,7 @@ static void pop_queue(gn_chat *c) {
 }
 
 static void cancel(gn_chat *c, gn_tui *t) {
-    if (c->answer >= 0)
+    if (c->answer >= 0 || c->scoring >= 0)
         stop(c, t);
     else if (gn_line_text().len > 0) {
         gn_line_remember(gn_line_text());
@@ -183,7 +181,7 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
     const int page = c->height > 2 ? c->height - 1 : 1;
     switch (r) {
     case GN_REQUEST_ESCAPE:
-        if (c->answer < 0)
+        if (c->answer < 0 && c->scoring < 0)
             return false;
         stop(c, t);
         return true;
@@ -376,8 +374,16 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
     case GN_EVENT_DONE:
         on_done(c, t, ev);
         break;
+    case GN_EVENT_SCORED:
+        gn_chat_scored(c, t, ev);
+        say_next(c, t);
+        break;
     case GN_EVENT_FAILED:
-        on_failed(c, t, ev);
+        if (ev->answer >= 0 && ev->answer == c->scoring) {
+            gn_chat_scored(c, t, ev);
+            say_next(c, t);
+        } else
+            on_failed(c, t, ev);
         break;
     case GN_EVENT_HEARD:
     case GN_EVENT_STATE:
@@ -416,7 +422,7 @@ bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
     if (!c)
         return gn_fail(e, GN_NO_MEMORY, "chat: out of memory");
     c->turns.head = c->answer = c->top_turn = c->selected = c->found_turn = -1;
-    c->before = c->beginning.like = -1;
+    c->before = c->beginning.like = c->scoring = -1;
     c->follow = true;
     c->options = *o;
     *out = (gn_view){&ops, c};

@@ -235,7 +235,7 @@ static void draw_table(const tokens *v, gn_canvas *c, const layout *l, const gn_
     bool exact = true;
     for (int i = 0; i < 64; i++)
         fate[i] = (gn_fate){NAN, 0};
-    if (n <= 64 && !scored) /* nobody chose what was written */
+    if (n <= 64 && !scored && turn_of(v)->chosen) /* nobody chose what was written */
         exact = gn_odds_fates(row, how, fate);
     const int after = other + (n > 0), room = l->n_table > after ? l->n_table - after : l->n_table;
     int top = v->alternative - room + 1;
@@ -351,6 +351,24 @@ static void clamp(tokens *v) {
     v->alternative = v->alternative < 0 ? 0 : v->alternative;
 }
 
+static void draw_nothing(const tokens *v, gn_canvas *c) {
+    const gn_chat *chat = v->chat;
+    const int y = c->rows / 2;
+    if (c->rows < 3)
+        return;
+    if (chat->scoring == v->turn && chat->all > 0)
+        gn_canvas_fmt(c, y, 1, c->cols, GN_STYLE_NOTE, "reading %lld of %lld  Esc stops",
+                      (long long)chat->done, (long long)chat->all);
+    else if (chat->scoring == v->turn)
+        gn_canvas_put(c, y, 1, c->cols, GN_S("reading  Esc stops"), GN_STYLE_NOTE);
+    else if (!turn_of(v)->complete)
+        gn_canvas_put(c, y, 1, c->cols, GN_S("no token has come yet"), GN_STYLE_NOTE);
+    else
+        gn_canvas_put(c, y, 1, c->cols,
+                      GN_S("its tokens are not scored; Enter reads all up to here and does it"),
+                      GN_STYLE_NOTE);
+}
+
 static void draw(void *self, gn_tui *t) {
     tokens *v = self;
     gn_canvas *c = &t->canvas;
@@ -358,11 +376,7 @@ static void draw(void *self, gn_tui *t) {
     clamp(v);
     draw_title(v, c);
     if (made->count == 0) {
-        if (c->rows > 2)
-            gn_canvas_put(c, c->rows / 2, 1, c->cols,
-                          turn_of(v)->complete ? GN_S("nothing is known of its tokens")
-                                               : GN_S("no token has come yet"),
-                          GN_STYLE_NOTE);
+        draw_nothing(v, c);
         draw_status(t, c, c->rows - 1);
         return;
     }
@@ -450,8 +464,15 @@ static void fork_here(tokens *v, gn_tui *t) {
     const gn_turn *turn = turn_of(v);
     gn_chat *chat = v->chat;
     const int at = v->at, k = v->alternative;
-    if (turn->made.count == 0)
+    if (turn->made.count == 0) {
+        if (turn->complete)
+            gn_chat_score(chat, t, turn);
         return;
+    }
+    if (turn->role != GN_ROLE_MODEL) {
+        gn_tui_note(t, GN_STYLE_NOTE, "the model did not choose this; /edit changes it");
+        return;
+    }
     const gn_token_row row = gn_tokens_at(&turn->made, at);
     if (k >= alternatives(&row))
         return;
@@ -509,6 +530,13 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
         return true;
     case GN_REQUEST_SURPRISE_BACK:
         surprise(v, t, -1);
+        return true;
+    case GN_REQUEST_ESCAPE:
+    case GN_REQUEST_CANCEL:
+        if (v->chat->scoring < 0)
+            return false;
+        v->chat->stopping = true;
+        t->worker->stop(t->worker, v->chat->scoring);
         return true;
     case GN_REQUEST_OPEN:
         fork_here(v, t);

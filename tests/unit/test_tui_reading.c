@@ -73,6 +73,7 @@ typedef struct heard {
     gn_tokens made;
     int64_t stop_at;   /* tokens; 0: never */
     int64_t cancel_at; /* tokens read; -1: never */
+    int warm_from;     /* tokens: from there on not the likeliest alone; 0: never */
 } heard;
 
 static bool reading(void *user, int64_t done, int64_t all) {
@@ -86,6 +87,14 @@ static bool said(void *user, const gn_spoken *s) {
     gn_str_add(&h->text, s->text);
     CHECK(gn_tokens_add(&h->made, &s->token));
     return h->stop_at == 0 || s->tokens < h->stop_at;
+}
+
+static bool warm(void *user, gn_sampling *how) {
+    const heard *h = user;
+    if (h->warm_from == 0 || h->made.count != h->warm_from)
+        return false;
+    how->temp = 1.0f;
+    return true;
 }
 
 static bool same_scores(void *user, int i, const gn_score_answer *a) {
@@ -114,7 +123,7 @@ static struct {
 
 /* Answer the question at t's head; the answer becomes head, unless it fails. */
 static bool answer(gn_reading *r, gn_transcript *t, heard *h, gn_answered *out) {
-    const gn_reading_hooks hooks = {.reading = reading, .spoken = said, .user = h};
+    const gn_reading_hooks hooks = {.reading = reading, .spoken = said, .choose = warm, .user = h};
     const int64_t question = t->head;
     gn_ids path = {0};
     gn_ask *a = gn_ask_new();
@@ -300,6 +309,72 @@ TEST(a_reply_tells_what_it_was_made_of) {
     gn_vocabulary_free(v);
     gn_ids_release(&prompt);
     gn_str_release(&spelt);
+    gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+/* Scored when it is asked for, a reply has the scores it was told with; a question has some. */
+TEST(what_was_said_is_scored_when_it_is_asked_for) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    for (int i = 0; i < 2; i++) {
+        ask(&t, question[i]);
+        CHECK(answer(r, &t, &h, &out));
+    }
+    const gn_reading_hooks hooks = {.reading = reading, .user = &h};
+    for (int from_end = 0; from_end < 2; from_end++) {
+        gn_ids path = {0};
+        gn_tokens made = {0};
+        gn_ask *a = gn_ask_new();
+        CHECK(gn_transcript_path(&t, t.head, &path));
+        for (size_t i = 0; i < path.count - (size_t)from_end; i++)
+            CHECK(gn_ask_say(a, path.id[i], t.turn[path.id[i]]->role,
+                             gn_str_slice(&t.turn[path.id[i]]->text)));
+        a->score = true;
+        a->top = 4;
+        CHECK(gn_reading_score(r, a, &hooks, &made, &e));
+        const gn_str *text = &t.turn[path.id[path.count - 1 - (size_t)from_end]]->text;
+        CHECK(made.count > 0 && made.end[made.count - 1] == text->len);
+        for (int i = 0; from_end == 0 && i < made.count; i++) {
+            CHECK(made.id[i] == h.made.id[i] && made.end[i] == h.made.end[i]);
+            CHECK(fabsf(made.score[i].logprob - h.made.score[i].logprob) < 1e-5f);
+            CHECK(made.top[i * 4 + 1].id == h.made.top[i * 4 + 1].id);
+            CHECK(isnan(made.after[i * 4].p)); /* nobody filtered */
+        }
+        h.cancel_at = 0;
+        gn_tokens_release(&made);
+        CHECK(!gn_reading_score(r, a, &hooks, &made, &e) && e.code == GN_CANCELLED);
+        h.cancel_at = -1;
+        gn_tokens_release(&made);
+        gn_ids_release(&path);
+        gn_ask_free(a);
+    }
+    gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
+TEST(how_tokens_are_chosen_can_change_within_a_reply) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1, .warm_from = 5};
+    gn_answered out;
+    ask(&t, question[0]);
+    CHECK(answer(r, &t, &h, &out) && h.made.count > 6);
+    for (int i = 0; i < h.made.count; i++) {
+        const gn_token_row row = gn_tokens_at(&h.made, i);
+        CHECK((row.after[1].cut == 't') == (i < 5));
+        CHECK((row.after[1].p > 0) == (i >= 5));
+    }
     gn_str_release(&h.text);
     gn_tokens_release(&h.made);
     gn_transcript_release(&t);
@@ -514,7 +589,8 @@ static void on_heard(void *user, const gn_ask *a) {
 
 /* Ask below t's head with what t knows of tokens, and learn what was heard and answered. */
 static bool answer_knowing(gn_reading *r, gn_transcript *t, heard *h, gn_answered *out) {
-    const gn_reading_hooks hooks = {on_heard, reading, said, h};
+    const gn_reading_hooks hooks = {
+        .heard = on_heard, .reading = reading, .spoken = said, .user = h};
     gn_ids path = {0};
     gn_ask *a = gn_ask_new();
     CHECK(gn_transcript_path(t, t->head, &path));
