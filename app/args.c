@@ -10,8 +10,12 @@ static const struct {
 } common[] = {
     {{0, "state", "FILE", "start from a saved state", GN_TYPE_TEXT, 0, 0, NULL}, GN_TAKES_MODEL},
     {{0, "save-state", "FILE", "write one at the end", GN_TYPE_TEXT, 0, 0, NULL}, GN_TAKES_MODEL},
-    {{0, "template", "FILE", "chat template instead of the checkpoint's", GN_TYPE_TEXT, 0, 0, NULL},
+    {{0, "template", "FILE|NAME", "chat template instead of the checkpoint's", GN_TYPE_TEXT, 0, 0,
+      NULL},
      GN_TAKES_MODEL},
+    {{0, "var", "NAME=VALUE", "variable of the saved prompt; may be repeated", GN_TYPE_TEXT, 0, 0,
+      NULL},
+     GN_TAKES_TEXT},
     {{0, "mmap", NULL, "leave the weights in the file", GN_TYPE_FLAG, 0, 0, NULL}, GN_TAKES_MODEL},
     {{0, "bias", "ID=X", "added to that id's logit; may be repeated", GN_TYPE_TEXT, 0, 0, NULL},
      GN_TAKES_SAMPLING},
@@ -324,6 +328,25 @@ static const char *of_its_own(const gn_args *a, gn_error *e) {
     return NULL;
 }
 
+const char **gn_args_vars(const gn_args *a, int *n) {
+    const char **var = calloc(a->n_given + 1, sizeof *var);
+    *n = 0;
+    for (const char *text; var && (text = gn_args_nth(a, "var", *n));)
+        var[(*n)++] = text;
+    return var;
+}
+
+static bool use_prompt(const gn_args *a, const char *model, gn_error *e) {
+    int n;
+    if (!a->settings || !(a->command->takes & GN_TAKES_TEXT))
+        return true;
+    const char **var = gn_args_vars(a, &n);
+    const bool ok = var ? gn_settings_use_prompt(a->settings, model, var, n, e)
+                        : gn_fail(e, GN_NO_MEMORY, "arguments: out of memory");
+    free(var);
+    return ok;
+}
+
 bool gn_args_model(const gn_args *a, const char **model, int *first, gn_error *e) {
     const char *name = gn_args_text(a, "model", NULL);
     *first = 0;
@@ -332,6 +355,5 @@ bool gn_args_model(const gn_args *a, const char **model, int *first, gn_error *e
         *first = 1;
     }
     *model = name && name[0] ? gn_args_path(a, name, e) : of_its_own(a, e);
-    return *model && (!a->settings || !(a->command->takes & GN_TAKES_TEXT) ||
-                      gn_settings_use_prompt(a->settings, *model, e));
+    return *model && use_prompt(a, *model, e);
 }

@@ -1,6 +1,7 @@
 /* cmd_chat.c - gneiss chat: a conversation on a screen of its own. */
 #include "app/command.h"
 #include "app/line.h"
+#include "app/saved.h"
 #include "app/tui/view.h"
 
 #include <langinfo.h>
@@ -70,7 +71,7 @@ static bool converse(const gn_args *a, const char *model, const gn_chat_options 
     const char *file = gn_args_text(a, "template", NULL);
     gn_engine_options engine = gn_args_engine_options(a);
     gn_str template = {0};
-    bool ok = !file || gn_file_read(&template, file, 1 << 20, e);
+    bool ok = !file || gn_saved_template(file, &template, e);
     if (ok && file)
         engine.chat_template = gn_str_text(&template);
     ok = ok && gn_line_open(e);

@@ -17,7 +17,7 @@ static const gn_option options[] = {
     {0, "jobs", "FILE", "one job a line, packed together (-: standard input)", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0, "raw", NULL, "the text as it is, without the chat template", GN_TYPE_FLAG, 0, 0, NULL},
-    {0, "template", "FILE", "a chat template instead of the checkpoint's", GN_TYPE_TEXT, 0, 0,
+    {0, "template", "FILE|NAME", "a chat template instead of the checkpoint's", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0, "ignore-eos", NULL, "go on past the end of text", GN_TYPE_FLAG, 0, 0, NULL},
     {0},

@@ -17,7 +17,7 @@ static const gn_option options[] = {
     {0, "skip-special", NULL, "leave special tokens out of decoded text", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "no-add-special", NULL, "without what the tokenizer adds", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "literal", NULL, "no added token is recognised in the text", GN_TYPE_FLAG, 0, 0, NULL},
-    {0, "template", "FILE", "a chat template instead of the checkpoint's", GN_TYPE_TEXT, 0, 0,
+    {0, "template", "FILE|NAME", "a chat template instead of the checkpoint's", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0},
 };

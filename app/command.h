@@ -77,8 +77,12 @@ const char *gn_args_at(const gn_args *a, int i); /* NULL past the last */
 gn_settings *gn_args_settings(const gn_args *a);
 const gn_command *gn_args_command(const gn_args *a);
 
-/* The setting `prompt` (-p NAME), if it goes before `system`: its text becomes `system`. */
-bool gn_settings_use_prompt(gn_settings *s, const char *model, gn_error *e);
+/* The setting `prompt` (-p NAME), if it goes before `system`: its text, with var [n_var] as
+ * NAME=VALUE, becomes `system`. */
+bool gn_settings_use_prompt(gn_settings *s, const char *model, const char *const *var, int n_var,
+                            gn_error *e);
+/* All values of --var; *n of them. Borrowed, the list is malloc'ed: free(). NULL: no memory. */
+const char **gn_args_vars(const gn_args *a, int *n);
 /* MODEL's path (of gn_model_path(), borrowed from a), and *first: the index of the argument after
  * it. With -m all arguments are what follows; without any, the setting `model`; then, of commands
  * with GN_TAKES_DEFAULT, the model that comes with the program. GN_INVALID if there is none.

@@ -1,5 +1,6 @@
 /* model.c - from arguments and settings to an engine and its sampling. */
 #include "app/command.h"
+#include "app/saved.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,8 +24,7 @@ gn_engine *gn_args_engine(const gn_args *a, const char *model, gn_error *e) {
     model = gn_args_path(a, model, e);
     if (!model)
         return NULL;
-    if (file && !gn_file_read(&source, file, 1 << 20, e)) {
-        gn_context(e, "--template");
+    if (file && !gn_saved_template(file, &source, e)) {
         gn_str_release(&source);
         return NULL;
     }
