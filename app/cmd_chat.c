@@ -96,11 +96,15 @@ static int run(const gn_args *a, gn_error *e) {
         stop && gn_args_bias(a, INT32_MAX, &bias, &o.n_bias, e) && gn_args_seed(a, &o.seed, e);
     if (ok && gn_args_flag(a, "greedy"))
         ok = gn_settings_set(gn_args_settings(a), GN_S("temp"), GN_S("0"), GN_SOURCE_FLAG, NULL, e);
+    const char **var = gn_args_vars(a, &o.n_var);
+    ok = ok && (var || gn_fail(e, GN_NO_MEMORY, "arguments: out of memory"));
+    o.var = var;
     o.bias = bias;
     o.stop = stop;
     ok = ok && converse(a, model, &o, e);
     free(stop);
     free(bias);
+    free(var);
     return ok ? GN_EXIT_YES : GN_FAILED;
 }
 

@@ -10,8 +10,8 @@ static gn_slice name_of(const gn_value *tool) {
 
 static bool check_tool(const gn_value *tool, int number, gn_error *e) {
     if (!gn_value_is(tool, GN_MAP))
-        return gn_fail(e, GN_INVALID, "definition %d is a %s; want an object with a name", number,
-                       tool ? gn_kind_name(tool->kind) : "nothing");
+        return gn_fail(e, GN_INVALID, "definition %d is of the kind %s; want an object with a name",
+                       number, tool ? gn_kind_name(tool->kind) : "nothing");
     const gn_value *f = gn_value_get(tool, GN_S("function"));
     const gn_value *p = gn_value_get(gn_value_is(f, GN_MAP) ? f : tool, GN_S("parameters"));
     if (name_of(tool).len == 0)
@@ -24,6 +24,33 @@ static bool check_tool(const gn_value *tool, int number, gn_error *e) {
                        name_of(tool).len > 40 ? 40 : (int)name_of(tool).len, name_of(tool).data,
                        gn_kind_name(p->kind));
     return true;
+}
+
+/* The line where definition `number` begins, in a text that is known to be JSON. */
+static int line_of(gn_slice json, int depth_of_list, int number) {
+    int line = 1, depth = 0, seen = 0;
+    bool within = false;
+    const ptrdiff_t key = depth_of_list == 2 ? gn_slice_find(json, GN_S("\"tools\"")) : 0;
+    for (size_t i = 0; i < json.len; i++) {
+        const char c = json.data[i];
+        if (i < (size_t)key) { /* what stands before the list is another matter */
+            line += c == '\n';
+            depth = 1;
+            continue;
+        }
+        line += c == '\n';
+        if (within) {
+            i += c == '\\';
+            within = c != '"';
+        } else if (c == '"')
+            within = true;
+        else if (c == '[' || c == '{') {
+            if (depth++ == depth_of_list && ++seen == number)
+                return line;
+        } else
+            depth -= c == ']' || c == '}';
+    }
+    return 1;
 }
 
 bool gn_lead_tools(gn_slice json, gn_str *out, int *n, gn_error *e) {
@@ -42,7 +69,12 @@ bool gn_lead_tools(gn_slice json, gn_str *out, int *n, gn_error *e) {
         ok = gn_fail(e, GN_INVALID, "the list of tool definitions is empty");
     for (int i = 0; ok && i < count; i++) {
         const gn_value *tool = one ? list : gn_value_at(list, (size_t)i);
-        ok = check_tool(tool, i + 1, e);
+        ok = check_tool(tool, i + 1, e) || gn_context(e, "line %d",
+                                                      line_of(json,
+                                                              one         ? 0
+                                                              : list == v ? 1
+                                                                          : 2,
+                                                              i + 1));
         gn_str_puts(out, ok && i ? "\n" : "");
         if (ok)
             gn_json_write(out, tool);

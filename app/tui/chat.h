@@ -18,6 +18,8 @@ typedef struct gn_message {
     int number;    /* as shown, from 1; 0: the system prompt */
     int code;      /* of its first block of code, counted over the branch */
     unsigned fold; /* GN_FOLD_... */
+    bool preset;   /* a root without words: the template's are shown */
+    bool known;    /* it was formed before */
     gn_odds odds;  /* of its first so many tokens */
     int odds_of;
     int siblings;   /* it is one of so many, */
@@ -52,7 +54,9 @@ typedef struct gn_chat {
 
     bool raw; /* markdown is shown as it was written, whatever the setting says */
     bool opened;
-    gn_str name; /* of the checkpoint */
+    gn_str name;     /* of the checkpoint */
+    gn_str preset;   /* the system prompt of its template; "": none */
+    gn_str counting; /* what stands in front and is being counted, for people */
     int64_t context;
     gn_sampling sampling; /* the checkpoint's */
     gn_vocabulary *vocabulary;
@@ -153,12 +157,26 @@ void gn_chat_raw(gn_chat *c, gn_tui *t);
 void gn_chat_fold(gn_chat *c, gn_tui *t);
 /* Block `number` of code, counted over the branch; 0: of the selected message, else the last. */
 void gn_chat_copy(gn_chat *c, gn_tui *t, int64_t number);
+/* ---- chat_prompt.c ------------------------------------------------------ */
+
+enum { GN_COUNT_LEAD = 1 << 20 }; /* the tag of what put_lead() has counted */
+/* The root, with the system prompt of the settings, if there is none yet. */
+bool gn_chat_root(gn_chat *c, gn_tui *t);
+void gn_chat_system(gn_chat *c, gn_tui *t, gn_slice text);
+void gn_chat_prompt_named(gn_chat *c, gn_tui *t, gn_slice line);
+void gn_chat_document(gn_chat *c, gn_tui *t, gn_slice file);
+void gn_chat_tools(gn_chat *c, gn_tui *t, gn_slice file);
+void gn_chat_tool(gn_chat *c, gn_tui *t, gn_slice what);
+void gn_chat_lead_counted(gn_chat *c, gn_tui *t, int64_t tokens);
+
 /* ---- chat_insert.c ------------------------------------------------------ */
 
 /* Into the input; folded to "[paste 2: 214 lines, 3,102 tokens]" when it is long. */
 void gn_chat_paste(void *self, gn_tui *t, gn_slice text);
 /* line with the text of marks in their place, appended. */
 void gn_chat_unfold(const gn_chat *c, gn_slice line, gn_str *out);
+/* Bytes of the marks that line begins with, and the blanks between and behind them. */
+size_t gn_chat_marks(const gn_chat *c, gn_slice line);
 /* /read: FILE, FILE:3-40 or !COMMAND into the input. */
 void gn_chat_read(gn_chat *c, gn_tui *t, gn_slice what);
 /* The text of a file a person named ("~/" is home): no binary one. */

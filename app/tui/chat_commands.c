@@ -69,23 +69,6 @@ void gn_chat_step(gn_chat *c, gn_tui *t, int by) {
     gn_chat_moved(c);
 }
 
-static void system_prompt(gn_chat *c, gn_tui *t, gn_slice text) {
-    gn_error e = {0};
-    const char *now = gn_settings_text(t->settings, "system");
-    if (text.len == 0) {
-        gn_tui_note(t, GN_STYLE_NOTE, "system prompt: %s",
-                    now && now[0] ? now : "the template's own");
-        return;
-    }
-    if (gn_chat_is_busy(c, t))
-        return;
-    if (!gn_settings_set(t->settings, GN_S("system"), text, GN_SOURCE_SET, NULL, &e))
-        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
-    else if (c->turns.head >= 0 && !gn_transcript_reroot(&c->turns, text))
-        gn_chat_no_memory(t);
-    gn_chat_moved(c);
-}
-
 static void show_settings(gn_tui *t) {
     int n;
     const gn_setting *row = gn_setting_table(&n);
@@ -210,7 +193,19 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
         }
         break;
     case GN_SLASH_SYSTEM:
-        system_prompt(c, t, argument);
+        gn_chat_system(c, t, argument);
+        break;
+    case GN_SLASH_PROMPT:
+        gn_chat_prompt_named(c, t, argument);
+        break;
+    case GN_SLASH_DOC:
+        gn_chat_document(c, t, argument);
+        break;
+    case GN_SLASH_TOOLS:
+        gn_chat_tools(c, t, argument);
+        break;
+    case GN_SLASH_TOOL:
+        gn_chat_tool(c, t, argument);
         break;
     case GN_SLASH_SET:
         set(c, t, argument);

@@ -78,7 +78,8 @@ static void draw_label(const gn_chat *c, gn_canvas *v, int y, const gn_turn *tur
                            : gn_role_asks(turn->role) ? GN_STYLE_USER
                                                       : GN_STYLE_MODEL;
     if (gn_role_leads(turn->role))
-        gn_canvas_fmt(v, y, 0, v->cols, style, " %c %-7s", lead[turn->role], who[turn->role]);
+        gn_canvas_fmt(v, y, 0, v->cols, style, " %c %-7s", lead[turn->role],
+                      c->message[turn->id].preset ? "default" : who[turn->role]);
     else
         gn_canvas_fmt(v, y, 0, v->cols, style, "%2d %-7s", number,
                       turn->edited ? "edited" : who[turn->role]);
@@ -113,6 +114,11 @@ static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_t
     }
     if (turn->begun > 0)
         snprintf(given, sizeof given, "%lld given, ", (long long)turn->begun);
+    if (turn->reused + turn->read == 0) { /* copied to another branch: it was not made here */
+        gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM, "[%s%lld token%s]", cut,
+                      (long long)turn->tokens, turn->tokens == 1 ? "" : "s");
+        return;
+    }
     gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM,
                   "[%s%s%lld token%s, %s t/s, reused %lld, read %lld]", cut, given,
                   (long long)turn->tokens, turn->tokens == 1 ? "" : "s",
@@ -152,10 +158,12 @@ static void draw_row(const gn_chat *c, gn_canvas *v, const gn_shape *s, const gn
     if (row >= (int)gn_flow_count(&m->flow))
         draw_foot(c, v, y, col, turn);
     else if (row >= 0) {
-        gn_flow_draw(&m->flow, (size_t)row, v, y, col, v->cols, gn_chat_text(turn), m->code,
+        gn_flow_draw(&m->flow, (size_t)row, v, y, col, v->cols,
+                     m->preset ? gn_str_slice(&c->preset) : gn_chat_text(turn), m->code,
                      m->odds.run, m->odds.count,
                      gn_role_leads(turn->role) ? GN_STYLE_DIM : GN_STYLE_PLAIN);
-        draw_matches(c, v, y, col, turn, (size_t)row);
+        if (!m->preset)
+            draw_matches(c, v, y, col, turn, (size_t)row);
     }
 }
 

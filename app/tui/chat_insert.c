@@ -51,6 +51,17 @@ static size_t mark_at(const gn_chat *c, gn_slice s, int *which) {
     return 0;
 }
 
+size_t gn_chat_marks(const gn_chat *c, gn_slice line) {
+    size_t end = 0;
+    int which;
+    for (size_t n; (n = mark_at(c, gn_slice_from(line, end), &which)) > 0;) {
+        end += n;
+        while (end < line.len && strchr(" \n", line.data[end]))
+            end++;
+    }
+    return end;
+}
+
 void gn_chat_unfold(const gn_chat *c, gn_slice line, gn_str *out) {
     for (size_t i = 0; i < line.len;) {
         int which;

@@ -20,13 +20,14 @@ static bool has_foot(const gn_message *m, const gn_turn *turn) {
            (m->siblings > 1 && turn->complete && !gn_role_leads(turn->role));
 }
 
-static bool is_shown(const gn_turn *turn) {
-    return turn->role != GN_ROLE_SYSTEM || turn->text.len > 0;
+static bool is_shown(const gn_message *m, const gn_turn *turn) {
+    return turn->role != GN_ROLE_SYSTEM || turn->text.len > 0 || m->preset;
 }
 
 /* Label (where it has a row of its own), text, foot. */
 int gn_chat_rows_of(const gn_message *m, const gn_turn *turn, const gn_shape *s) {
-    return is_shown(turn) ? (s->gutter == 0) + (int)gn_flow_count(&m->flow) + has_foot(m, turn) : 0;
+    return is_shown(m, turn) ? (s->gutter == 0) + (int)gn_flow_count(&m->flow) + has_foot(m, turn)
+                             : 0;
 }
 
 void gn_chat_wrap(gn_chat *c, const gn_tui *t, const gn_shape *s) {
@@ -51,8 +52,15 @@ void gn_chat_wrap(gn_chat *c, const gn_tui *t, const gn_shape *s) {
             gn_transcript_sibling(&c->turns, turn->id, &m->siblings);
             m->counted = c->turns.count;
         }
-        gn_flow_update(&m->flow, gn_chat_text(turn), s->width,
-                       markdown && turn->role == GN_ROLE_MODEL, !turn->complete, m->fold);
+        /* With tools or documents a template has other words than its own. */
+        m->preset =
+            turn->role == GN_ROLE_SYSTEM && turn->text.len == 0 && c->preset.len > 0 &&
+            (i + 1 == c->path.count || !gn_role_leads(c->turns.turn[c->path.id[i + 1]]->role));
+        if (!m->known && (turn->role == GN_ROLE_TOOLS || turn->role == GN_ROLE_DOCUMENT))
+            m->fold = GN_FOLD_ALL;
+        m->known = true;
+        gn_flow_update(&m->flow, m->preset ? gn_str_slice(&c->preset) : gn_chat_text(turn),
+                       s->width, markdown && turn->role == GN_ROLE_MODEL, !turn->complete, m->fold);
         code += m->flow.stable.blocks;
         if (!probs || turn->made.count == 0)
             m->odds.count = 0;

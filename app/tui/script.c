@@ -199,7 +199,7 @@ typedef struct script {
     bool started, opened;
     int rows, cols;
     bool unicode;
-    gn_str clipboard, edited;
+    gn_str clipboard, edited, preset;
 } script;
 
 static bool keep_copy(gn_tui *t, gn_slice text, gn_str *how, gn_error *e) {
@@ -279,6 +279,7 @@ static void open_model(script *s, gn_slice name) {
         ev->vocab = s->fake.vocabulary->count;
         ev->vocabulary = gn_vocabulary_copy(s->fake.vocabulary);
         ev->sampling.temp = 0.7f;
+        gn_str_add(&ev->preset, gn_str_slice(&s->preset));
     }
     s->opened = true;
     deliver(s);
@@ -437,6 +438,10 @@ static bool prepare(script *s, gn_slice verb, gn_slice rest, gn_error *e) {
     }
     if (gn_slice_is(verb, "context"))
         return gn_parse_integer(rest, &s->fake.context);
+    if (gn_slice_is(verb, "preset")) {
+        gn_str_add(&s->preset, rest);
+        return true;
+    }
     if (gn_slice_is(verb, "set")) {
         const ptrdiff_t space = gn_slice_find(rest, GN_S(" "));
         return space > 0 &&
@@ -554,6 +559,7 @@ bool gn_script_run(gn_slice steps, const char *file, gn_script_save save, void *
     }
     gn_input_release(&s.input);
     gn_str_release(&s.clipboard);
+    gn_str_release(&s.preset);
     gn_str_release(&s.edited);
     gn_vocabulary_free(s.fake.vocabulary);
     gn_settings_free(s.settings);

@@ -14,7 +14,11 @@
     X(UNDO, "/undo", "", "back to before the last message; nothing is lost")                       \
     X(REDO, "/redo", "", "undo the undo")                                                          \
     X(NEW, "/new", "", "begin a new conversation")                                                 \
-    X(SYSTEM, "/system", "[TEXT]", "show or change the system prompt (reads all again)")           \
+    X(SYSTEM, "/system", "[TEXT]", "show or change the system prompt; \"\": the template's own")   \
+    X(PROMPT, "/prompt", "NAME [VAR=VALUE]", "a saved system prompt, with its variables")          \
+    X(DOC, "/doc", "FILE", "a document in front, as the template has them (reads all again)")      \
+    X(TOOLS, "/tools", "[FILE|none]", "tool definitions in front, JSON; nothing is ever run")      \
+    X(TOOL, "/tool", "TEXT|@FILE", "answer a call of the model's")                                 \
     X(SET, "/set", "[NAME [VALUE]]", "show or change a setting, from the next reply on")           \
     X(READ, "/read", "FILE[:A-B]|!CMD",                                                            \
       "put a file, some lines of it, or a command's output into the message")                      \

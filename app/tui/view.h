@@ -93,7 +93,9 @@ typedef struct gn_chat_options {
     int n_bias;
     const gn_slice *stop;
     int n_stop;
-    uint64_t seed; /* of the first reply, where the settings name none */
+    uint64_t seed;          /* of the first reply, where the settings name none */
+    const char *const *var; /* [n_var] NAME=VALUE, for saved prompts */
+    int n_var;
 } gn_chat_options;
 bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e);
 /* The tokens of a turn of the chat `chat` (a gn_chat, which must outlive it). */

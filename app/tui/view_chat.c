@@ -60,15 +60,8 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     }
 }
 
-/* The root, with the system prompt of the settings. */
-static bool begin(gn_chat *c, gn_tui *t) {
-    const char *system = gn_settings_text(t->settings, "system");
-    return gn_transcript_add(&c->turns, -1, GN_ROLE_SYSTEM, gn_slice_of(system)) != NULL ||
-           gn_chat_no_memory(t);
-}
-
 static void say(gn_chat *c, gn_tui *t, gn_slice text) {
-    if (c->turns.head < 0 && !begin(c, t))
+    if (!gn_chat_root(c, t))
         return;
     const gn_turn *turn = gn_transcript_add(&c->turns, c->turns.head, GN_ROLE_USER, text);
     c->selected = -1;
@@ -110,6 +103,13 @@ static void said(void *self, gn_tui *t, gn_slice line) {
     if (gn_text_strip(line, true, true).len == 0)
         return;
     gn_line_remember(line);
+    const size_t marks = gn_chat_marks(c, line);
+    if (marks > 0 && marks + 1 < line.len && line.data[marks] == '/' &&
+        line.data[marks + 1] != '/') {
+        gn_line_set((gn_slice){line.data, marks}); /* a command behind marks leaves them */
+        gn_chat_slash(c, t, gn_slice_from(line, marks));
+        return;
+    }
     if (line.data[0] == '/' && !(line.len > 1 && line.data[1] == '/')) {
         gn_chat_slash(c, t, line);
         return;
@@ -350,6 +350,8 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         c->opened = true;
         c->done = c->all = 0;
         gn_chat_count_all(c, t);
+        gn_str_cut(&c->preset, 0);
+        gn_str_add(&c->preset, gn_str_slice(&ev->preset));
         gn_str_cut(&c->name, 0);
         gn_str_add(&c->name, gn_str_slice(&ev->text));
         c->context = ev->context;
@@ -369,7 +371,10 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         c->rate = ev->seconds > 0 ? (double)ev->done / ev->seconds : 0;
         break;
     case GN_EVENT_COUNTED:
-        gn_chat_counted(c, t, ev->answer, ev->done);
+        if (ev->answer == GN_COUNT_LEAD)
+            gn_chat_lead_counted(c, t, ev->done);
+        else
+            gn_chat_counted(c, t, ev->answer, ev->done);
         break;
     case GN_EVENT_DONE:
         on_done(c, t, ev);
@@ -408,6 +413,8 @@ static void close_chat(void *self) {
         gn_str_release(&c->queue[i]);
     gn_chat_insert_release(c);
     gn_str_release(&c->name);
+    gn_str_release(&c->preset);
+    gn_str_release(&c->counting);
     gn_vocabulary_free(c->vocabulary);
     gn_beginning_release(&c->beginning);
     gn_str_release(&c->pattern);
