@@ -51,23 +51,33 @@ bool gn_out_line(gn_str *line, gn_error *e) {
     return written(n, want, e);
 }
 
-bool gn_out_plain(gn_slice text, bool terminal, gn_error *e) {
-    if (!terminal)
-        return written(fwrite(text.data, 1, text.len, stdout), text.len, e);
-    gn_str shown = {0};
+bool gn_out_steers(int32_t cp) {
+    return (cp >= 0x80 && cp < 0xA0) || cp == 0x061C || cp == 0x200E || cp == 0x200F ||
+           (cp >= 0x2028 && cp <= 0x202E) || (cp >= 0x2060 && cp <= 0x206F) || cp == 0xFEFF ||
+           (cp >= 0xFFF9 && cp <= 0xFFFB) || (cp >= 0xE0000 && cp < 0xE1000);
+}
+
+void gn_out_visible(gn_str *out, gn_slice text) {
     for (size_t i = 0, n; i < text.len; i += n) {
         int32_t cp;
         n = gn_utf8_next(text, i, &cp);
         if (cp < 0)
             for (size_t k = 0; k < n; k++)
-                gn_str_fmt(&shown, "\\x%02X", (unsigned char)text.data[i + k]);
+                gn_str_fmt(out, "\\x%02X", (unsigned char)text.data[i + k]);
         else if ((cp < 0x20 && cp != '\n' && cp != '\t') || cp == 0x7F)
-            gn_str_fmt(&shown, "^%c", (char)(cp ^ 0x40));
-        else if (cp >= 0x80 && cp < 0xA0)
-            gn_str_fmt(&shown, "\\x%02X", (unsigned)cp);
+            gn_str_fmt(out, "^%c", (char)(cp ^ 0x40));
+        else if (gn_out_steers(cp))
+            gn_str_fmt(out, "\\u%04X", (unsigned)cp);
         else
-            gn_str_add(&shown, (gn_slice){text.data + i, n});
+            gn_str_add(out, (gn_slice){text.data + i, n});
     }
+}
+
+bool gn_out_plain(gn_slice text, bool terminal, gn_error *e) {
+    if (!terminal)
+        return written(fwrite(text.data, 1, text.len, stdout), text.len, e);
+    gn_str shown = {0};
+    gn_out_visible(&shown, text);
     bool ok = gn_str_ok(&shown, e) &&
               written(fwrite(gn_str_text(&shown), 1, shown.len, stdout), shown.len, e);
     gn_str_release(&shown);

@@ -16,7 +16,12 @@ void gn_out_number(gn_str *out, const char *name, double v);
 /* Write the line and a newline to stdout at once, and empty it. GN_IO when that
  * fails (a full disk). */
 bool gn_out_line(gn_str *line, gn_error *e);
-/* Text for a person: on a terminal control characters are shown (^[), not sent. */
+/* Does a code point of no width of its own steer a terminal or turn a line around? */
+bool gn_out_steers(int32_t cp);
+/* Text as it may be seen: controls are ^[, bytes that are no UTF-8 \xNN, what steers \u202E;
+ * line breaks and tabs stay. Appended. */
+void gn_out_visible(gn_str *out, gn_slice text);
+/* Text for a person: on a terminal it is made visible, not sent. */
 bool gn_out_plain(gn_slice text, bool terminal, gn_error *e);
 
 #endif

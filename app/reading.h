@@ -99,5 +99,8 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
  * tokens of what stands before are not known. */
 bool gn_reading_score(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h, gn_tokens *out,
                       gn_error *e);
+/* The tokens of everything that was said, a reply at the end too, as they would be read; into
+ * a->said. Nothing is read. */
+bool gn_reading_tokens(gn_reading *r, gn_ask *a, gn_error *e);
 
 #endif

@@ -20,15 +20,15 @@ const char *gn_tree_graph(const gn_tree *t, const gn_tree_row *r) {
 }
 
 const char *gn_tree_who(gn_role role) {
-    return role == GN_ROLE_SYSTEM ? "system" : role == GN_ROLE_USER ? "you" : "model";
+    return role == GN_ROLE_USER ? "you" : role == GN_ROLE_MODEL ? "model" : gn_role_name(role);
 }
 
 void gn_tree_label(const gn_tree_row *r, char out[16]) {
-    char number[12] = "S";
+    char number[12] = {r->lead};
     if (r->number > 0)
         snprintf(number, sizeof number, "%d", r->number);
     if (r->sibling < 3)
-        snprintf(out, 16, "%s%s", number, &"\0'\0\"\0"[r->sibling * 2]);
+        snprintf(out, 16, "%s%s", number, &"\0\0'\0\"\0"[r->sibling * 2]);
     else
         snprintf(out, 16, "%.8s'%d", number, r->sibling % 10000 + 1);
 }
@@ -96,9 +96,9 @@ static bool push_all(builder *b, int64_t first, const char *left, int number, gn
         return no_memory(e);
     int k = 0;
     for (int64_t i = first; i >= 0; i = b->next[i], k++) {
-        const bool system = b->turns->turn[i]->role == GN_ROLE_SYSTEM;
+        const bool leads = gn_role_leads(b->turns->turn[i]->role);
         b->stack[b->depth + (size_t)(of - 1 - k)] =
-            (pending){i, system ? 0 : number + 1, k, of, b->left.len};
+            (pending){i, leads ? 0 : number + 1, k, of, b->left.len};
     }
     gn_str_puts(&b->left, left); /* what all of them have to their left */
     gn_str_putc(&b->left, '\0');
@@ -112,7 +112,9 @@ static bool draw(builder *b, const pending *p, gn_error *e) {
     if (!gn_vec_reserve(&t->row, &t->room, t->count + 1, sizeof *t->row))
         return no_memory(e);
     const char *left = b->left.data + p->graph;
-    t->row[t->count++] = (gn_tree_row){p->id, p->number, p->sibling, p->of, t->graph.len};
+    const gn_role role = b->turns->turn[p->id]->role;
+    const char lead = role == GN_ROLE_TOOLS ? 'T' : role == GN_ROLE_DOCUMENT ? 'D' : 'S';
+    t->row[t->count++] = (gn_tree_row){p->id, p->number, lead, p->sibling, p->of, t->graph.len};
     const bool last = p->sibling + 1 == p->of;
     gn_str_fmt(&t->graph, "%s%s", left, p->of < 2 ? "" : last ? "`-" : "|-");
     gn_str_putc(&t->graph, '\0');

@@ -14,7 +14,8 @@
 
 typedef struct gn_tree_row {
     int64_t id;    /* of the turn */
-    int number;    /* as the chat counts: messages from 1 on each way; 0: a system prompt */
+    int number;    /* as the chat counts: messages from 1 on each way; 0: it stands in front */
+    char lead;     /* what stands in front: S a system prompt, T tools, D a document */
     int sibling;   /* which of its parent's children, from 0 */
     int of;        /* and of how many */
     size_t prefix; /* where its graph begins in gn_tree.graph, NUL-terminated */
@@ -35,7 +36,7 @@ const char *gn_tree_graph(const gn_tree *t, const gn_tree_row *r);
 void gn_tree_label(const gn_tree_row *r, char out[16]);
 /* Where a turn is; -1. */
 ptrdiff_t gn_tree_find(const gn_tree *t, int64_t id);
-/* "you", "model", "system". */
+/* "you", "model"; others as templates say it. */
 const char *gn_tree_who(gn_role role);
 
 #endif

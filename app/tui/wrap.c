@@ -1,15 +1,10 @@
 /* wrap.c - see wrap.h. */
 #include "app/tui/wrap.h"
 
+#include "app/out.h"
+
 #include <stdio.h>
 #include <stdlib.h>
-
-/* Code points of no width of their own that a terminal may act upon. */
-static bool steers(int32_t cp) {
-    return (cp >= 0x80 && cp < 0xA0) || cp == 0x061C || cp == 0x200E || cp == 0x200F ||
-           (cp >= 0x2028 && cp <= 0x202E) || (cp >= 0x2060 && cp <= 0x206F) || cp == 0xFEFF ||
-           (cp >= 0xFFF9 && cp <= 0xFFFB) || (cp >= 0xE0000 && cp < 0xE1000);
-}
 
 gn_shown gn_show(gn_slice text, size_t i, int column) {
     gn_shown s = {.bytes = 1};
@@ -30,7 +25,7 @@ gn_shown gn_show(gn_slice text, size_t i, int column) {
             s.len += (size_t)snprintf(s.text + s.len, sizeof s.text - s.len, "\\x%02X",
                                       (unsigned char)text.data[i + k]);
         s.columns = (int)s.len;
-    } else if (steers(cp)) {
+    } else if (gn_out_steers(cp)) {
         s.bytes = n;
         s.len = (size_t)snprintf(s.text, sizeof s.text, "\\u%04X", (unsigned)cp);
         s.columns = (int)s.len;
@@ -38,7 +33,7 @@ gn_shown gn_show(gn_slice text, size_t i, int column) {
         /* The cluster may not swallow what has to be shown in another way. */
         size_t end = i + gn_grapheme_next(text, i, &s.columns), at = i + n, m;
         for (; at < end && (m = gn_utf8_next(text, at, &cp)) > 0; at += m)
-            if (cp < 0x20 || steers(cp))
+            if (cp < 0x20 || gn_out_steers(cp))
                 break;
         s.bytes = (at < end ? at : end) - i;
         if (s.bytes == 0)

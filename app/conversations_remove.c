@@ -1,5 +1,5 @@
-/* catalog_remove.c - conversations are put away, or deleted with what only they have. */
-#include "app/catalog.h"
+/* conversations_remove.c - conversations are put away, or deleted with what only they have. */
+#include "app/conversations.h"
 
 static bool is_there(gn_sql *sql, const char *id, gn_error *e) {
     bool row = false;
@@ -20,7 +20,7 @@ static bool with_id(gn_sql *sql, const char *text, const char *id, gn_error *e) 
     return gn_sql_run(q, e);
 }
 
-bool gn_catalog_archive(gn_store *s, const char *id, bool archived, gn_error *e) {
+bool gn_conversations_archive(gn_store *s, const char *id, bool archived, gn_error *e) {
     gn_sql *sql = gn_store_sql(s);
     return is_there(sql, id, e) &&
            with_id(sql,
@@ -164,7 +164,7 @@ static const char *const drop_responses[] = {
     "AND NOT EXISTS(SELECT 1 FROM response r WHERE r.prompt_hash = text.hash)",
 };
 
-bool gn_catalog_remove(gn_store *s, const char *id, gn_removed *out, gn_error *e) {
+bool gn_conversations_remove(gn_store *s, const char *id, gn_removed *out, gn_error *e) {
     gn_sql *sql = gn_store_sql(s);
     gn_str hashes = {0};
     *out = (gn_removed){0};

@@ -1,18 +1,18 @@
-/* test_catalog.c - conversations are listed, found by words, put away and removed. */
+/* test_conversations.c - conversations are listed, found by words, put away and removed. */
 /* floor: gn_app */
-#include "app/catalog.h"
+#include "app/conversations.h"
 #include "tests/unit/shelf.h"
 #include "tests/unit/temporary.h"
 
 #include <time.h>
 
-static gn_catalog found;
+static gn_conversations found;
 static gn_error error;
 
 static void look(shelf *s, const char *words, bool archived, int64_t limit) {
-    const gn_catalog_query q = {gn_slice_of(words), archived, limit};
+    const gn_conversations_query q = {gn_slice_of(words), archived, limit};
     error = (gn_error){0};
-    if (!gn_catalog_load(&found, s->store, &q, &error))
+    if (!gn_conversations_load(&found, s->store, &q, &error))
         printf("  %s\n", error.message);
 }
 
@@ -59,8 +59,8 @@ TEST(the_list_has_the_one_used_last_first_and_what_must_be_counted) {
         return;
     look(&s, "", false, 0);
     CHECK_TEXT(ids(), "B C A");
-    CHECK(gn_catalog_fill(&found, 0, 100, s.store, &error));
-    const gn_catalog_row *b = &found.row[0], *a = &found.row[2];
+    CHECK(gn_conversations_fill(&found, 0, 100, s.store, &error));
+    const gn_conversations_row *b = &found.row[0], *a = &found.row[2];
     CHECK_TEXT(gn_str_text(&b->title), "trip");
     CHECK(b->branches == 2 && b->turns == 4);
     CHECK_TEXT(gn_str_text(&a->title), "hello there");
@@ -70,7 +70,7 @@ TEST(the_list_has_the_one_used_last_first_and_what_must_be_counted) {
     CHECK(found.count == 2 && found.more);
     look(&s, "", false, 3);
     CHECK(found.count == 3 && !found.more);
-    gn_catalog_release(&found);
+    gn_conversations_release(&found);
     shelf_close(&s);
 }
 
@@ -94,7 +94,7 @@ TEST(words_find_every_conversation_that_holds_the_message) {
     CHECK_TEXT(ids(), "B A");
     look(&s, "hello", false, 1);
     CHECK(found.count == 1 && found.more);
-    gn_catalog_release(&found);
+    gn_conversations_release(&found);
     shelf_close(&s);
 }
 
@@ -107,9 +107,10 @@ TEST(whatever_a_person_types_is_words_and_nothing_else) {
     if (!CHECK(three(&s, "words.db")))
         return;
     for (size_t i = 0; i < sizeof typed / sizeof *typed; i++) {
-        const gn_catalog_query q = {gn_slice_of(typed[i]), false, 0};
+        const gn_conversations_query q = {gn_slice_of(typed[i]), false, 0};
         error = (gn_error){0};
-        if (!CHECK(gn_catalog_load(&found, s.store, &q, &error) || error.code == GN_INVALID) ||
+        if (!CHECK(gn_conversations_load(&found, s.store, &q, &error) ||
+                   error.code == GN_INVALID) ||
             (error.code && !CHECK(strstr(error.message, "holds no word") != NULL)))
             printf("  %s: %s\n", typed[i], error.message);
     }
@@ -117,7 +118,7 @@ TEST(whatever_a_person_types_is_words_and_nothing_else) {
     CHECK_TEXT(ids(), "C");
     look(&s, "\"quoted\" regex", false, 0);
     CHECK_TEXT(ids(), "C");
-    gn_catalog_release(&found);
+    gn_conversations_release(&found);
     shelf_close(&s);
 }
 
@@ -125,18 +126,18 @@ TEST(archived_ones_are_listed_only_when_asked_for) {
     shelf s;
     if (!CHECK(three(&s, "away.db")))
         return;
-    CHECK(gn_catalog_archive(s.store, "B", true, &error));
+    CHECK(gn_conversations_archive(s.store, "B", true, &error));
     look(&s, "", false, 0);
     CHECK_TEXT(ids(), "C A");
     look(&s, "ferry", false, 0);
     CHECK_TEXT(ids(), "A");
     look(&s, "ferry", true, 0);
     CHECK_TEXT(ids(), "B A");
-    CHECK(gn_catalog_archive(s.store, "B", false, &error));
+    CHECK(gn_conversations_archive(s.store, "B", false, &error));
     look(&s, "", false, 0);
     CHECK_TEXT(ids(), "B C A");
-    CHECK(!gn_catalog_archive(s.store, "Z", true, &error) && error.code == GN_IO);
-    gn_catalog_release(&found);
+    CHECK(!gn_conversations_archive(s.store, "Z", true, &error) && error.code == GN_IO);
+    gn_conversations_release(&found);
     shelf_close(&s);
 }
 
@@ -151,7 +152,7 @@ TEST(removing_deletes_what_no_other_conversation_has) {
                     "VALUES(?1, ?2, 'exact', ?3, 'turn', '', '', 1, 1, 1)",
                     two, two, "ab/two.state", NULL, NULL, 0));
     error = (gn_error){0};
-    if (!CHECK(gn_catalog_remove(s.store, "B", &gone, &error)))
+    if (!CHECK(gn_conversations_remove(s.store, "B", &gone, &error)))
         printf("  %s\n", error.message);
     CHECK(gone.messages == 3 && gone.kept == 3); /* more, one, two; A has the rest */
     CHECK_TEXT(gn_str_text(&gone.states), "ab/two.state\n");
@@ -161,13 +162,14 @@ TEST(removing_deletes_what_no_other_conversation_has) {
     look(&s, "ferry", false, 0);
     CHECK_TEXT(ids(), "A");
     gn_str_release(&gone.states);
-    CHECK(gn_catalog_remove(s.store, "A", &gone, &error) && gone.messages == 3 && gone.kept == 0);
+    CHECK(gn_conversations_remove(s.store, "A", &gone, &error) && gone.messages == 3 &&
+          gone.kept == 0);
     gn_str_release(&gone.states);
     CHECK(count(&s, "SELECT count(*) FROM message") == 2);
     CHECK(count(&s, "SELECT count(*) FROM pragma_foreign_key_check") == 0);
-    CHECK(!gn_catalog_remove(s.store, "A", &gone, &error));
+    CHECK(!gn_conversations_remove(s.store, "A", &gone, &error));
     CHECK(shelf_run(&s, "INSERT INTO message_fts(message_fts) VALUES('integrity-check')"));
-    gn_catalog_release(&found);
+    gn_conversations_release(&found);
     shelf_close(&s);
 }
 
@@ -179,7 +181,7 @@ TEST(an_answer_that_another_conversation_tells_of_stays) {
     CHECK(shelf_session(&s, "D", NULL, one, 40));
     CHECK(shelf_run(&s, "INSERT INTO turn SELECT 'T9', 'D', message, response_id, '{}', NULL, '' "
                         "FROM turn WHERE id = 'T1'"));
-    CHECK(gn_catalog_remove(s.store, "B", &gone, &error) && gone.messages == 1);
+    CHECK(gn_conversations_remove(s.store, "B", &gone, &error) && gone.messages == 1);
     gn_str_release(&gone.states);
     CHECK(count(&s, "SELECT count(*) FROM response") == 1);
     CHECK(count(&s, "SELECT count(*) FROM turn") == 1);
@@ -194,7 +196,7 @@ TEST(a_fork_goes_on_telling_how_its_replies_came_to_be) {
     CHECK(shelf_session(&s, "D", NULL, one, 40) && shelf_session(&s, "E", NULL, two, 41));
     CHECK(shelf_run(&s, "UPDATE session SET forked_from = 'A' WHERE id = 'B';"
                         "UPDATE session SET forked_from = 'B' WHERE id IN ('D', 'E')"));
-    CHECK(gn_catalog_remove(s.store, "B", &gone, &error) && gone.messages == 0);
+    CHECK(gn_conversations_remove(s.store, "B", &gone, &error) && gone.messages == 0);
     gn_str_release(&gone.states);
     CHECK(count(&s, "SELECT count(*) FROM turn t JOIN response r ON r.id = t.response_id "
                     "WHERE t.session_id = 'D' AND r.stop = 'eos'") == 1);
@@ -221,7 +223,7 @@ static void measure(const char *file, int sessions) {
     shelf s = {store, gn_store_sql(store), 0};
     start = now_ms();
     look(&s, "", false, 100);
-    CHECK(gn_catalog_fill(&found, 0, 100, store, &e));
+    CHECK(gn_conversations_fill(&found, 0, 100, store, &e));
     const double listed = milliseconds(start);
     CHECK(found.count == 100 && found.more);
     printf("  %d conversations, processor time: opened %.1f ms, 100 listed %.1f ms\n", sessions,
@@ -230,10 +232,10 @@ static void measure(const char *file, int sessions) {
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         start = now_ms();
         look(&s, words[k], false, 100);
-        CHECK(gn_catalog_fill(&found, 0, 100, store, &e));
+        CHECK(gn_conversations_fill(&found, 0, 100, store, &e));
         printf("  search %-8s %3zu found, %.1f ms\n", words[k], found.count, milliseconds(start));
     }
-    gn_catalog_release(&found);
+    gn_conversations_release(&found);
     gn_store_close(store);
 }
 

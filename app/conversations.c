@@ -1,11 +1,11 @@
-/* catalog.c - see catalog.h. */
-#include "app/catalog.h"
+/* conversations.c - see conversations.h. */
+#include "app/conversations.h"
 
 #include <stdlib.h>
 
 /* ---- rows --------------------------------------------------------------- */
 
-static void release_row(gn_catalog_row *r) {
+static void release_row(gn_conversations_row *r) {
     gn_str_release(&r->name);
     gn_str_release(&r->model);
     gn_str_release(&r->snippet);
@@ -13,11 +13,11 @@ static void release_row(gn_catalog_row *r) {
     gn_str_release(&r->title);
 }
 
-void gn_catalog_release(gn_catalog *c) {
+void gn_conversations_release(gn_conversations *c) {
     for (size_t i = 0; i < c->count; i++)
         release_row(&c->row[i]);
     free(c->row);
-    *c = (gn_catalog){0};
+    *c = (gn_conversations){0};
 }
 
 static void copy_text(char *to, size_t size, gn_slice text) {
@@ -38,13 +38,13 @@ static bool copy_hash(uint8_t to[GN_SHA256_BYTES], gn_slice blob) {
     "FROM session s JOIN checkpoint c ON c.id = s.checkpoint_id "
 
 /* The row that q stands on; NULL, and e set, when out of memory. */
-static gn_catalog_row *add_row(gn_catalog *c, const gn_statement *q, gn_error *e) {
+static gn_conversations_row *add_row(gn_conversations *c, const gn_statement *q, gn_error *e) {
     if (!gn_vec_reserve(&c->row, &c->room, c->count + 1, sizeof *c->row)) {
         gn_fail(e, GN_NO_MEMORY, "sessions: out of memory");
         return NULL;
     }
-    gn_catalog_row *r = &c->row[c->count++];
-    *r = (gn_catalog_row){0};
+    gn_conversations_row *r = &c->row[c->count++];
+    *r = (gn_conversations_row){0};
     copy_text(r->id, sizeof r->id, gn_column_text(q, 0));
     gn_str_add(&r->name, gn_column_text(q, 1));
     gn_str_add(&r->model, gn_column_text(q, 2));
@@ -55,7 +55,8 @@ static gn_catalog_row *add_row(gn_catalog *c, const gn_statement *q, gn_error *e
     return r;
 }
 
-static bool load_all(gn_catalog *c, gn_store *s, const gn_catalog_query *query, gn_error *e) {
+static bool load_all(gn_conversations *c, gn_store *s, const gn_conversations_query *query,
+                     gn_error *e) {
     bool row = false, ok = true;
     gn_statement *q = gn_sql_prepare(gn_store_sql(s),
                                      SELECT_ROW "WHERE s.archived = 0 OR ?1 "
@@ -100,7 +101,7 @@ static void add_term(gn_str *out, gn_slice text, bool begins) {
     gn_str_puts(out, begins ? "\"*" : "\"");
 }
 
-bool gn_catalog_words(gn_slice typed, gn_str *out) {
+bool gn_conversations_words(gn_slice typed, gn_str *out) {
     gn_str text = {0};
     const size_t before = out->len;
     gn_utf8_repair(&text, typed);
@@ -128,8 +129,8 @@ bool gn_catalog_words(gn_slice typed, gn_str *out) {
 /* From a message that holds the words down to the conversations it is in. */
 typedef struct descent {
     gn_sql *sql;
-    gn_catalog *to;
-    const gn_catalog_query *query;
+    gn_conversations *to;
+    const gn_conversations_query *query;
     gn_arena arena;
     gn_map seen; /* hashes of messages, and ids of conversations */
     gn_slice *stack;
@@ -163,7 +164,7 @@ static bool found(descent *d, gn_slice id, gn_statement *hit, gn_error *e) {
     gn_bind_text(q, 1, kept);
     bool ok = gn_sql_step(q, &row, e);
     if (ok && row && (d->query->archived || gn_column_int(q, 5) == 0)) {
-        gn_catalog_row *r = add_row(d->to, q, e);
+        gn_conversations_row *r = add_row(d->to, q, e);
         ok = r != NULL;
         if (r) {
             copy_hash(r->hit, gn_column_blob(hit, 0));
@@ -222,16 +223,17 @@ static bool descend(descent *d, gn_statement *hit, gn_error *e) {
 }
 
 static int later_first(const void *a, const void *b) {
-    const gn_catalog_row *x = a, *y = b;
+    const gn_conversations_row *x = a, *y = b;
     const int by_time = strcmp(y->used_at, x->used_at);
     return by_time ? by_time : strcmp(y->id, x->id);
 }
 
-static bool load_found(gn_catalog *c, gn_store *s, const gn_catalog_query *query, gn_error *e) {
+static bool load_found(gn_conversations *c, gn_store *s, const gn_conversations_query *query,
+                       gn_error *e) {
     descent d = {.sql = gn_store_sql(s), .to = c, .query = query};
     gn_str words = {0};
     bool row = false, ok = true;
-    if (!gn_catalog_words(query->words, &words)) {
+    if (!gn_conversations_words(query->words, &words)) {
         gn_str_release(&words);
         return gn_fail(e, GN_INVALID, "'%.*s' holds no word to look for",
                        query->words.len > 60 ? 60 : (int)query->words.len, query->words.data);
@@ -262,8 +264,9 @@ static bool load_found(gn_catalog *c, gn_store *s, const gn_catalog_query *query
     return ok;
 }
 
-bool gn_catalog_load(gn_catalog *c, gn_store *s, const gn_catalog_query *q, gn_error *e) {
-    gn_catalog_release(c);
+bool gn_conversations_load(gn_conversations *c, gn_store *s, const gn_conversations_query *q,
+                           gn_error *e) {
+    gn_conversations_release(c);
     const bool ok = begin_reading(gn_store_sql(s), e) &&
                     (q->words.len ? load_found(c, s, q, e) : load_all(c, s, q, e));
     end_reading(gn_store_sql(s));
@@ -280,7 +283,7 @@ static gn_slice first_line(gn_slice text) {
                          true);
 }
 
-static bool fill_title(gn_catalog_row *r, gn_sql *sql, int64_t first, gn_error *e) {
+static bool fill_title(gn_conversations_row *r, gn_sql *sql, int64_t first, gn_error *e) {
     bool row = false;
     gn_str_add(&r->title, gn_str_slice(&r->name));
     if (r->title.len || first < 0)
@@ -304,7 +307,7 @@ typedef struct climb {
     gn_map met;   /* hash -> has a child that was met */
     int64_t ends; /* met, and nothing that was met hangs from them */
     int64_t first_user;
-    gn_catalog_row *row; /* counted into; NULL: not */
+    gn_conversations_row *row; /* counted into; NULL: not */
 } climb;
 
 static bool climb_from(climb *c, gn_slice tip, gn_error *e) {
@@ -350,7 +353,7 @@ static bool climb_from(climb *c, gn_slice tip, gn_error *e) {
     "SELECT message FROM branch WHERE session_id = ?1 "                                            \
     "UNION SELECT message FROM turn WHERE session_id = ?1"
 
-static bool fill(gn_catalog_row *r, gn_sql *sql, gn_error *e) {
+static bool fill(gn_conversations_row *r, gn_sql *sql, gn_error *e) {
     climb c = {.sql = sql, .first_user = -1, .row = r};
     bool row = false, ok = true;
     r->turns = r->tokens = r->branches = 0;
@@ -375,7 +378,7 @@ static bool fill(gn_catalog_row *r, gn_sql *sql, gn_error *e) {
     return ok;
 }
 
-bool gn_catalog_fill(gn_catalog *c, size_t first, size_t n, gn_store *s, gn_error *e) {
+bool gn_conversations_fill(gn_conversations *c, size_t first, size_t n, gn_store *s, gn_error *e) {
     size_t i = first;
     const size_t end = n < c->count && first < c->count - n ? first + n : c->count;
     while (i < end && c->row[i].filled)
@@ -387,4 +390,18 @@ bool gn_catalog_fill(gn_catalog *c, size_t first, size_t n, gn_store *s, gn_erro
         ok = c->row[i].filled || fill(&c->row[i], gn_store_sql(s), e);
     end_reading(gn_store_sql(s));
     return ok;
+}
+
+bool gn_conversations_origin(gn_store *s, const char *id, gn_str *out, gn_error *e) {
+    bool row = false;
+    gn_statement *q = gn_sql_prepare(
+        gn_store_sql(s), "SELECT origin FROM session WHERE id = ?1 AND origin IS NOT NULL", e);
+    if (!q)
+        return false;
+    gn_bind_text(q, 1, gn_slice_of(id));
+    const bool ok = gn_sql_step(q, &row, e);
+    if (ok && row)
+        gn_str_add(out, gn_column_text(q, 0));
+    gn_sql_reset(q);
+    return ok && gn_str_ok(out, e);
 }
