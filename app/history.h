@@ -61,21 +61,17 @@ typedef struct gn_record {
     char branch[GN_BRANCH_NAME];        /* that was written to last */
 } gn_record;
 
-/* How a reply came to be. Token rows are optional: n 0. */
+/* How a reply came to be, beyond what its turn says (how, made, ...). */
 typedef struct gn_reply {
-    gn_slice options; /* JSON: what it was asked with */
-    const int32_t *id;
-    const gn_logprob *score;
-    const gn_top *top; /* [n, k] */
-    int n, k;
+    int64_t limit; /* most tokens it might have had; 0: any number */
 } gn_reply;
 
 /* The hash of a message below parent [32] (of a root: the tokenizer's sha). */
 bool gn_message_hash(const uint8_t *parent, gn_role role, const gn_ids *ids, gn_slice text,
                      uint8_t hash[GN_SHA256_BYTES], gn_error *e);
 
-/* Store what is not yet stored of the path from the root to turn `id`, which becomes the head.
- * Every turn of it has its ids. The branch that ended on the path goes on to `id`; if none did,
+/* Store what is not yet stored of the path from the root to turn `id`, which becomes the head. A
+ * turn that was stored before its tokens were known gets another row in place of that. The branch that ended on the path goes on to `id`; if none did,
  * a new one is made. reply: of the turn `id`; NULL for a message that a person wrote. On
  * success turns and r are filled in; on failure nothing changed. */
 bool gn_history_keep(gn_history *h, gn_record *r, gn_transcript *t, int64_t id,
@@ -83,6 +79,9 @@ bool gn_history_keep(gn_history *h, gn_record *r, gn_transcript *t, int64_t id,
 /* The head moves to a stored turn, or (-1) to before the first. */
 bool gn_history_head(gn_history *h, const gn_record *r, const gn_transcript *t, int64_t id,
                      gn_error *e);
+/* The token rows of a reply, appended to out, without places in the text (gn_tokens_place());
+ * none if none were kept. */
+bool gn_history_tokens(gn_history *h, const gn_turn *turn, gn_tokens *out, gn_error *e);
 /* -1, 0 or 1 for a reply; GN_INVALID for what the model did not write here. */
 bool gn_history_rate(gn_history *h, const gn_record *r, const gn_turn *turn, int rating,
                      gn_error *e);
@@ -128,11 +127,11 @@ bool gn_history_state(gn_history *h, const gn_state_row *row, gn_error *e);
 bool gn_history_state_used(gn_history *h, const gn_state_row *row, gn_error *e);
 bool gn_history_state_gone(gn_history *h, const gn_state_row *row, gn_error *e);
 bool gn_history_state_pin(gn_history *h, const gn_state_row *row, bool pinned, gn_error *e);
-/* Say of each turn of t, the tree of session id, whether its state is on disk: turn->held,
- * turn->pinned. folder: where the files are; a row whose file is gone is no state. numerics NULL:
- * any. */
-bool gn_history_states(gn_history *h, const char *id, const char *numerics, const char *folder,
-                       gn_transcript *t, gn_error *e);
+/* Say of each turn of t, the tree of session id, whether its state is on disk: turn->on_disk,
+ * held, pinned. folder: where the files are; a row whose file is gone is no state. checkpoint 0:
+ * the session's; numerics NULL: any. */
+bool gn_history_states(gn_history *h, const char *id, int64_t checkpoint, const char *numerics,
+                       const char *folder, gn_transcript *t, gn_error *e);
 /* Delete files in folder, the one used longest ago first, until those of `budget` bytes are
  * left. Pinned ones stay. *freed: bytes. */
 bool gn_history_states_trim(gn_history *h, const char *folder, size_t budget, size_t *freed,

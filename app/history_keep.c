@@ -1,6 +1,8 @@
-/* history_keep.c - messages into the database, and a whole tree out of it. */
+/* history_keep.c - messages into the database, and how a reply came to be. */
 #include "app/history_internal.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { NAME_BYTES = 60 }; /* most of a first line that names a session */
@@ -63,28 +65,56 @@ static bool put_message(gn_history *h, const gn_turn *turn, const uint8_t *paren
     return q && gn_sql_run(q, e);
 }
 
+/* What keep() makes of a path. */
+typedef struct keeping {
+    const gn_transcript *t;
+    gn_ids path;
+    uint8_t (*hash)[GN_SHA256_BYTES]; /* [path.count] */
+} keeping;
+
+static const gn_turn *turn_at(const keeping *k, size_t i) { return k->t->turn[k->path.id[i]]; }
+
+/* The hash of a row that turn i had before its tokens were known; NULL: it had none. */
+static const uint8_t *former(const keeping *k, size_t i) {
+    static const uint8_t none[GN_SHA256_BYTES];
+    const gn_turn *turn = turn_at(k, i);
+    return turn->stored || memcmp(turn->hash, none, sizeof none) == 0 ||
+                   memcmp(turn->hash, k->hash[i], sizeof none) == 0
+               ? NULL
+               : turn->hash;
+}
+
+static bool branch_at(gn_history *h, const gn_record *r, const uint8_t *hash,
+                      char name[GN_BRANCH_NAME], gn_error *e) {
+    bool row = false;
+    gn_statement *q = gn_history_query(h, e,
+                                       "SELECT name FROM branch WHERE session_id = ? AND "
+                                       "message = ? ORDER BY name = ? DESC, name LIMIT 1",
+                                       "shs", r->id, hash, r->branch);
+    if (!q || !gn_sql_step(q, &row, e))
+        return false;
+    if (row)
+        gn_history_copy(name, GN_BRANCH_NAME, gn_column_text(q, 0));
+    gn_sql_reset(q);
+    return true;
+}
+
 /* The branch that ends nearest before the tip goes on to it. One of that name that was written
  * to last goes before others that end there too. */
-static bool advance(gn_history *h, gn_record *r, const uint8_t (*hash)[GN_SHA256_BYTES], size_t n,
-                    gn_error *e) {
+static bool advance(gn_history *h, gn_record *r, const keeping *k, gn_error *e) {
+    const uint8_t *tip_hash = k->hash[k->path.count - 1];
     char name[GN_BRANCH_NAME] = "";
-    for (size_t i = n; i-- > 0 && !name[0];) {
-        bool row = false;
-        gn_statement *q = gn_history_query(h, e,
-                                           "SELECT name FROM branch WHERE session_id = ? AND "
-                                           "message = ? ORDER BY name = ? DESC, name LIMIT 1",
-                                           "shs", r->id, hash[i], r->branch);
-        if (!q || !gn_sql_step(q, &row, e))
+    for (size_t i = k->path.count; i-- > 0 && !name[0];) {
+        const uint8_t *was = former(k, i);
+        if (!branch_at(h, r, k->hash[i], name, e) ||
+            (was && !name[0] && !branch_at(h, r, was, name, e)))
             return false;
-        if (row)
-            gn_history_copy(name, sizeof name, gn_column_text(q, 0));
-        gn_sql_reset(q);
     }
     if (name[0]) {
         memcpy(r->branch, name, sizeof name);
         return gn_history_run(h, e,
                               "UPDATE branch SET message = ? WHERE session_id = ? AND name = ?",
-                              "hss", hash[n - 1], r->id, name);
+                              "hss", tip_hash, r->id, name);
     }
     gn_branch *other;
     int n_other;
@@ -93,38 +123,103 @@ static bool advance(gn_history *h, gn_record *r, const uint8_t (*hash)[GN_SHA256
     free(other);
     if (n_other > 0) {
         gn_turn tip = {.stored = true};
-        memcpy(tip.hash, hash[n - 1], sizeof tip.hash);
+        memcpy(tip.hash, tip_hash, sizeof tip.hash);
         return gn_history_branch(h, r, &tip, (gn_slice){"", 0}, e);
     }
     memcpy(r->branch, "main", sizeof "main");
     return gn_history_run(h, e, "INSERT INTO branch(session_id, name, message) VALUES(?,'main',?)",
-                          "sh", r->id, hash[n - 1]);
+                          "sh", r->id, tip_hash);
 }
 
-/* The same question has the same hash, whoever is asked. */
-static bool request_hash(const gn_transcript *t, const gn_ids *path, gn_slice options,
-                         uint8_t hash[GN_SHA256_BYTES], gn_error *e) {
-    gn_key *k = gn_key_new();
-    if (!k)
-        return gn_fail(e, GN_NO_MEMORY, "conversations: out of memory");
-    gn_key_text(k, GN_S("generate"));
-    for (size_t i = 0; i + 1 < path->count; i++) {
-        const gn_turn *turn = t->turn[path->id[i]];
-        gn_key_text(k, gn_slice_of(gn_role_name(turn->role)));
-        gn_key_text(k, gn_str_slice(&turn->text));
+/* Rows that stood in for others go, if nothing else stands on them. */
+static bool drop_former(gn_history *h, const keeping *k, gn_error *e) {
+    for (size_t i = k->path.count; i-- > 0;) {
+        const uint8_t *was = former(k, i);
+        if (was &&
+            !gn_history_run(
+                h, e,
+                "DELETE FROM message WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM message m WHERE "
+                "m.parent = ?1) AND NOT EXISTS (SELECT 1 FROM branch WHERE message = ?1) AND NOT "
+                "EXISTS (SELECT 1 FROM session WHERE head = ?1) AND NOT EXISTS (SELECT 1 FROM turn "
+                "WHERE message = ?1) AND NOT EXISTS (SELECT 1 FROM state WHERE message = ?1)",
+                "h", was))
+            return false;
     }
-    gn_key_text(k, options);
-    gn_key_end(k, hash);
     return true;
 }
 
-static bool put_reply(gn_history *h, const gn_record *r, const gn_transcript *t, const gn_ids *path,
-                      const uint8_t *hash, const gn_reply *reply, gn_error *e) {
-    const gn_turn *turn = t->turn[path->id[path->count - 1]];
+/* ---- how a reply came to be --------------------------------------------- */
+
+static void option(gn_str *out, const char *name, double v) {
+    gn_str_fmt(out, "%s\"%s\":", out->len > 1 ? "," : "", name);
+    gn_str_number(out, v);
+}
+
+/* A float as it was meant: 0.7, not 0.699999988. */
+static double short_of(float v) {
+    char text[32];
+    double d = (double)v;
+    snprintf(text, sizeof text, "%.6g", d);
+    gn_parse_number(gn_slice_of(text), &d);
+    return d;
+}
+
+static void write_options(const gn_turn *turn, const gn_reply *reply, gn_str *out) {
+    const gn_sampling *s = &turn->how;
+    gn_str_putc(out, '{');
+    option(out, "temp", short_of(s->temp));
+    option(out, "top_k", s->top_k);
+    option(out, "top_p", short_of(s->top_p));
+    option(out, "min_p", short_of(s->min_p));
+    option(out, "repeat_penalty", short_of(s->repeat_penalty));
+    gn_str_fmt(out, ",\"seed\":%llu,\"n\":%lld,\"begun\":%lld", (unsigned long long)s->seed,
+               (long long)reply->limit, (long long)turn->begun);
+    for (int i = 0; i < s->n_bias; i++) {
+        gn_str_fmt(out, "%s[%d,", i ? "," : ",\"bias\":[", s->bias[i].id);
+        gn_str_number(out, short_of(s->bias[i].add));
+        gn_str_puts(out, i + 1 < s->n_bias ? "]" : "]]");
+    }
+    gn_str_putc(out, '}');
+}
+
+/* The same question has the same hash, whoever is asked. */
+static bool request_hash(const keeping *k, gn_slice options, uint8_t hash[GN_SHA256_BYTES],
+                         gn_error *e) {
+    gn_key *key = gn_key_new();
+    if (!key)
+        return gn_fail(e, GN_NO_MEMORY, "conversations: out of memory");
+    gn_key_text(key, GN_S("generate"));
+    for (size_t i = 0; i + 1 < k->path.count; i++) {
+        gn_key_text(key, gn_slice_of(gn_role_name(turn_at(k, i)->role)));
+        gn_key_text(key, gn_str_slice(&turn_at(k, i)->text));
+    }
+    gn_key_text(key, options);
+    gn_key_end(key, hash);
+    return true;
+}
+
+/* Tokens of which nothing is known (of a beginning that was typed) have no row. */
+static bool put_tokens(gn_history *h, int64_t response, const gn_tokens *made, gn_error *e) {
+    int first = 0;
+    while (first < made->count && isnan(made->score[first].logprob))
+        first++;
+    for (int i = first; i < made->count; i++)
+        if (isnan(made->score[i].logprob))
+            return true; /* in the middle: none of it can be told */
+    return gn_store_tokens_from(h->store, response, first, made->id + first, made->score + first,
+                                made->top ? made->top + (size_t)first * (size_t)made->k : NULL,
+                                made->count - first, made->k, e);
+}
+
+static bool put_reply(gn_history *h, const gn_record *r, const keeping *k, const gn_reply *reply,
+                      gn_error *e) {
+    const gn_turn *turn = turn_at(k, k->path.count - 1);
     uint8_t asked[GN_SHA256_BYTES];
     char id[GN_ULID];
-    if (!request_hash(t, path, reply->options, asked, e) || !gn_ulid(id, e))
-        return false;
+    gn_str options = {0};
+    write_options(turn, reply, &options);
+    const gn_slice text = gn_str_slice(&options);
+    bool ok = gn_str_ok(&options, e) && request_hash(k, text, asked, e) && gn_ulid(id, e);
     const gn_response response = {.request_hash = asked,
                                   .checkpoint = r->checkpoint,
                                   .build = r->build,
@@ -136,66 +231,66 @@ static bool put_reply(gn_history *h, const gn_record *r, const gn_transcript *t,
                                   .n_reused = turn->reused,
                                   .prompt_ms = turn->prompt_s * 1000,
                                   .gen_ms = turn->generate_s * 1000};
-    const int64_t row = gn_store_response(h->store, &response, e);
-    return row != 0 &&
-           (reply->n == 0 || gn_store_tokens(h->store, row, reply->id, reply->score, reply->top,
-                                             reply->n, reply->k, e)) &&
-           gn_history_run(h, e,
-                          "INSERT INTO turn(id, session_id, message, response_id, options_json, "
-                          "created_at) VALUES(?,?,?,?,?," GN_NOW ")",
-                          "sshit", id, r->id, hash, row, &reply->options);
+    const int64_t row = ok ? gn_store_response(h->store, &response, e) : 0;
+    ok = row != 0 && put_tokens(h, row, &turn->made, e) &&
+         gn_history_run(h, e,
+                        "INSERT INTO turn(id, session_id, message, response_id, options_json, "
+                        "created_at) VALUES(?,?,?,?,?," GN_NOW ")",
+                        "sshit", id, r->id, k->hash[k->path.count - 1], row, &text);
+    gn_str_release(&options);
+    return ok;
 }
 
-static bool set_head(gn_history *h, const char *id, const uint8_t *hash, gn_error *e) {
-    return gn_history_run(h, e, "UPDATE session SET head = ?, used_at = " GN_NOW " WHERE id = ?",
-                          "hs", hash, id) &&
+static bool set_head(gn_history *h, const gn_record *r, const uint8_t *hash, gn_error *e) {
+    return gn_history_run(h, e,
+                          "UPDATE session SET head = ?, checkpoint_id = ?, used_at = " GN_NOW
+                          " WHERE id = ?",
+                          "his", hash, r->checkpoint, r->id) &&
            (gn_sql_changes(h->sql) == 1 ||
-            gn_fail(e, GN_IO, "session '%.40s' is gone: it was removed meanwhile", id));
+            gn_fail(e, GN_IO, "session '%.40s' is gone: it was removed meanwhile", r->id));
 }
 
-static bool keep(gn_history *h, gn_record *r, const gn_transcript *t, const gn_ids *path,
-                 uint8_t (*hash)[GN_SHA256_BYTES], const gn_reply *reply, gn_error *e) {
-    if (!r->id[0] && !make_session(h, r, name_of(t, path), e))
+static bool keep(gn_history *h, gn_record *r, const keeping *k, const gn_reply *reply,
+                 gn_error *e) {
+    if (!r->id[0] && !make_session(h, r, name_of(k->t, &k->path), e))
         return false;
-    for (size_t i = 0; i < path->count; i++) {
-        const gn_turn *turn = t->turn[path->id[i]];
-        const uint8_t *parent = i ? hash[i - 1] : r->tokenizer;
+    for (size_t i = 0; i < k->path.count; i++) {
+        const gn_turn *turn = turn_at(k, i);
+        const uint8_t *parent = i ? k->hash[i - 1] : r->tokenizer;
         if (turn->stored)
-            memcpy(hash[i], turn->hash, GN_SHA256_BYTES);
+            memcpy(k->hash[i], turn->hash, GN_SHA256_BYTES);
         else if (!gn_message_hash(parent, turn->role, &turn->ids, gn_str_slice(&turn->text),
-                                  hash[i], e) ||
-                 !put_message(h, turn, parent, i == 0, hash[i], e))
+                                  k->hash[i], e) ||
+                 !put_message(h, turn, parent, i == 0, k->hash[i], e))
             return false;
     }
-    return advance(h, r, (const uint8_t(*)[GN_SHA256_BYTES])hash, path->count, e) &&
-           set_head(h, r->id, hash[path->count - 1], e) &&
-           (!reply || put_reply(h, r, t, path, hash[path->count - 1], reply, e));
+    return advance(h, r, k, e) && set_head(h, r, k->hash[k->path.count - 1], e) &&
+           (!reply || put_reply(h, r, k, reply, e)) && drop_former(h, k, e);
 }
 
 bool gn_history_keep(gn_history *h, gn_record *r, gn_transcript *t, int64_t id,
                      const gn_reply *reply, gn_error *e) {
-    gn_ids path = {0};
+    keeping k = {.t = t};
     gn_record now = *r;
-    uint8_t(*hash)[GN_SHA256_BYTES] = NULL;
-    bool ok = gn_transcript_path(t, id, &path) && path.count > 0 &&
-              (hash = calloc(path.count, sizeof *hash)) != NULL;
+    bool ok = gn_transcript_path(t, id, &k.path) && k.path.count > 0 &&
+              (k.hash = calloc(k.path.count, sizeof *k.hash)) != NULL;
     if (!ok)
         gn_fail(e, GN_NO_MEMORY, "conversations: out of memory");
     ok = ok && gn_sql_begin(h->sql, e);
     if (ok) {
-        ok = keep(h, &now, t, &path, hash, reply, e) && gn_sql_commit(h->sql, e);
+        ok = keep(h, &now, &k, reply, e) && gn_sql_commit(h->sql, e);
         if (!ok)
             gn_sql_rollback(h->sql);
     }
     if (ok) {
         *r = now;
-        for (size_t i = 0; i < path.count; i++) {
-            memcpy(t->turn[path.id[i]]->hash, hash[i], sizeof *hash);
-            t->turn[path.id[i]]->stored = true;
+        for (size_t i = 0; i < k.path.count; i++) {
+            memcpy(t->turn[k.path.id[i]]->hash, k.hash[i], sizeof *k.hash);
+            t->turn[k.path.id[i]]->stored = true;
         }
     }
-    free(hash);
-    gn_ids_release(&path);
+    free(k.hash);
+    gn_ids_release(&k.path);
     return ok;
 }
 
@@ -204,7 +299,7 @@ bool gn_history_head(gn_history *h, const gn_record *r, const gn_transcript *t, 
     const gn_turn *turn = gn_transcript_turn(t, id);
     if (turn && !turn->stored)
         return gn_fail(e, GN_INVALID, "that message is not stored yet");
-    return set_head(h, r->id, turn ? turn->hash : NULL, e);
+    return set_head(h, r, turn ? turn->hash : NULL, e);
 }
 
 bool gn_history_rate(gn_history *h, const gn_record *r, const gn_turn *turn, int rating,
@@ -214,122 +309,4 @@ bool gn_history_rate(gn_history *h, const gn_record *r, const gn_turn *turn, int
         return false;
     return gn_sql_changes(h->sql) > 0 ||
            gn_fail(e, GN_INVALID, "only a reply that was given in this session can be rated");
-}
-
-/* ---- reading ------------------------------------------------------------ */
-
-static gn_stop stop_of(gn_slice name) {
-    for (gn_stop s = GN_STOP_EOS; s <= GN_STOP_CONTEXT; s++)
-        if (gn_slice_is(name, gn_stop_name(s)))
-            return s;
-    return GN_STOP_NONE;
-}
-
-int64_t gn_history_turn(const gn_transcript *t, const uint8_t *hash) {
-    for (size_t i = t->count; i-- > 0;)
-        if (t->turn[i]->stored && memcmp(t->turn[i]->hash, hash, GN_SHA256_BYTES) == 0)
-            return (int64_t)i;
-    return -1;
-}
-
-static gn_role role_of(gn_slice name) {
-    for (gn_role r = GN_ROLE_SYSTEM; r <= GN_ROLE_DOCUMENT; r++)
-        if (gn_slice_is(name, gn_role_name(r)))
-            return r;
-    return GN_ROLE_USER; /* of a database that somebody else wrote */
-}
-
-/* The row that q stands on becomes a turn below its parent, which came before. */
-static bool add_turn(gn_transcript *t, gn_statement *q, gn_error *e) {
-    const gn_slice hash = gn_column_blob(q, 0), parent = gn_column_blob(q, 1),
-                   tokens = gn_column_blob(q, 4);
-    int64_t above = -1;
-    if (hash.len != GN_SHA256_BYTES || tokens.len % sizeof(int32_t) != 0 ||
-        (parent.len == GN_SHA256_BYTES &&
-         (above = gn_history_turn(t, (const uint8_t *)parent.data)) < 0))
-        return gn_fail(e, GN_FORMAT, "the rows of a conversation do not fit together");
-    gn_turn *turn =
-        gn_transcript_add(t, above, role_of(gn_column_text(q, 2)), gn_column_text(q, 3));
-    /* A blob of SQLite's lies anywhere; ids want their alignment. */
-    if (turn && gn_vec_reserve(&turn->ids.id, &turn->ids.capacity, tokens.len / sizeof(int32_t) + 1,
-                               sizeof(int32_t))) {
-        memcpy(turn->ids.id, tokens.data, tokens.len);
-        turn->ids.count = tokens.len / sizeof(int32_t);
-    } else
-        return gn_fail(e, GN_NO_MEMORY, "conversation: out of memory");
-    memcpy(turn->hash, hash.data, sizeof turn->hash);
-    turn->stored = turn->complete = true;
-    turn->edited = turn->role == GN_ROLE_MODEL;
-    turn->tokens = (int64_t)turn->ids.count;
-    return true;
-}
-
-/* All that the session's branches and head stand on, parents first. */
-static bool load_messages(gn_history *h, const char *id, gn_transcript *t, gn_error *e) {
-    bool row = false, ok;
-    gn_statement *q = gn_history_query(
-        h, e,
-        "WITH RECURSIVE t(hash) AS (SELECT message FROM branch WHERE session_id = ?1 "
-        "UNION SELECT head FROM session WHERE id = ?1 AND head IS NOT NULL "
-        "UNION SELECT m.parent FROM t JOIN message m ON m.hash = t.hash WHERE m.parent IS NOT "
-        "NULL) "
-        "SELECT m.hash, m.parent, m.role, m.content, m.tokens "
-        "FROM t JOIN message m ON m.hash = t.hash ORDER BY m.id",
-        "s", id);
-    if (!q)
-        return false;
-    while ((ok = gn_sql_step(q, &row, e)) && row && (ok = add_turn(t, q, e)))
-        ;
-    gn_sql_reset(q);
-    return ok;
-}
-
-/* How replies came to be: in this session, or in those it was forked from. */
-static bool load_replies(gn_history *h, const char *id, gn_transcript *t, gn_error *e) {
-    bool row = false, ok;
-    gn_statement *q = gn_history_query(
-        h, e,
-        "WITH RECURSIVE c(id, depth) AS (SELECT ?1, 0 UNION ALL SELECT s.forked_from, c.depth + 1 "
-        "FROM c JOIN session s ON s.id = c.id WHERE s.forked_from IS NOT NULL AND c.depth < 1000) "
-        "SELECT u.message, r.stop, r.n_reused, r.n_prompt - r.n_reused, r.n_out, r.prompt_ms, "
-        "r.gen_ms, u.rating FROM c JOIN turn u ON u.session_id = c.id "
-        "JOIN response r ON r.id = u.response_id ORDER BY c.depth DESC, u.id",
-        "s", id);
-    if (!q)
-        return false;
-    while ((ok = gn_sql_step(q, &row, e)) && row) {
-        const gn_slice hash = gn_column_blob(q, 0);
-        gn_turn *turn = hash.len != GN_SHA256_BYTES
-                            ? NULL
-                            : gn_transcript_turn(t, gn_history_turn(t, (const uint8_t *)hash.data));
-        if (!turn)
-            continue;
-        turn->edited = false;
-        turn->stop = stop_of(gn_column_text(q, 1));
-        turn->reused = gn_column_int(q, 2);
-        turn->read = gn_column_int(q, 3);
-        turn->tokens = gn_column_int(q, 4);
-        turn->prompt_s = gn_column_double(q, 5) / 1000;
-        turn->generate_s = gn_column_double(q, 6) / 1000;
-        turn->rating = (int)gn_column_int(q, 7);
-    }
-    gn_sql_reset(q);
-    return ok;
-}
-
-bool gn_history_load(gn_history *h, const char *id, gn_transcript *t, gn_record *r, gn_error *e) {
-    gn_session_info info;
-    bool ok =
-        gn_history_info(h, id, &info, e) && load_messages(h, id, t, e) && load_replies(h, id, t, e);
-    if (ok) {
-        memcpy(r->id, info.id, sizeof r->id);
-        r->checkpoint = info.checkpoint;
-        r->branch[0] = 0;
-        t->head = info.has_head ? gn_history_turn(t, info.head) : -1;
-    } else {
-        gn_transcript_release(t);
-        gn_context(e, "session '%.40s'", id);
-    }
-    gn_session_info_release(&info);
-    return ok;
 }

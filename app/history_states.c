@@ -50,20 +50,18 @@ static bool is_there(const char *folder, gn_slice path) {
     return there;
 }
 
-bool gn_history_states(gn_history *h, const char *id, const char *numerics, const char *folder,
-                       gn_transcript *t, gn_error *e) {
+bool gn_history_states(gn_history *h, const char *id, int64_t checkpoint, const char *numerics,
+                       const char *folder, gn_transcript *t, gn_error *e) {
     bool row = false, ok;
     gn_statement *q = gn_history_query(
         h, e,
-        "SELECT message, path, pinned FROM state WHERE checkpoint_id = (SELECT checkpoint_id FROM "
-        "session WHERE id = ?1) AND (?2 = '' OR numerics = ?2) AND message IN (WITH RECURSIVE "
-        "t(hash) AS "
-        "(SELECT message FROM branch WHERE session_id = ?1 "
+        "SELECT message, path, pinned FROM state WHERE checkpoint_id = iif(?2 = 0, (SELECT "
+        "checkpoint_id FROM session WHERE id = ?1), ?2) AND (?3 = '' OR numerics = ?3) AND message "
+        "IN (WITH RECURSIVE t(hash) AS (SELECT message FROM branch WHERE session_id = ?1 "
         "UNION SELECT head FROM session WHERE id = ?1 AND head IS NOT NULL "
         "UNION SELECT m.parent FROM t JOIN message m ON m.hash = t.hash WHERE m.parent IS NOT "
-        "NULL) "
-        "SELECT hash FROM t)",
-        "ss", id, numerics);
+        "NULL) SELECT hash FROM t)",
+        "sis", id, checkpoint, numerics);
     if (!q)
         return false;
     while ((ok = gn_sql_step(q, &row, e)) && row) {

@@ -47,8 +47,9 @@ typedef struct gn_turn {
     bool stored;                   /* it has that row */
     bool edited;                   /* of a reply: a person wrote it */
     gn_held held;
-    bool pinned; /* its state is kept whatever the budget */
-    int rating;  /* -1, 0, 1 */
+    bool on_disk; /* its state is (also) there */
+    bool pinned;  /* its state is kept whatever the budget */
+    int rating;   /* -1, 0, 1 */
 } gn_turn;
 
 typedef struct gn_transcript {

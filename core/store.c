@@ -399,6 +399,11 @@ int64_t gn_store_response(gn_store *s, const gn_response *r, gn_error *e) {
 
 bool gn_store_tokens(gn_store *s, int64_t response, const int32_t *id, const gn_logprob *score,
                      const gn_top *top, int n, int k, gn_error *e) {
+    return gn_store_tokens_from(s, response, 0, id, score, top, n, k, e);
+}
+
+bool gn_store_tokens_from(gn_store *s, int64_t response, int first, const int32_t *id,
+                          const gn_logprob *score, const gn_top *top, int n, int k, gn_error *e) {
     gn_statement *q = gn_sql_prepare(s->sql,
                                      "INSERT INTO token(response_id, pos, id, logprob, rank, "
                                      "entropy, top_id, top_logprob, alts) "
@@ -407,7 +412,7 @@ bool gn_store_tokens(gn_store *s, int64_t response, const int32_t *id, const gn_
     for (int i = 0; q && i < n; i++) {
         const gn_top *row = top + (size_t)i * (size_t)k;
         gn_bind_int(q, 1, response);
-        gn_bind_int(q, 2, i);
+        gn_bind_int(q, 2, first + i);
         gn_bind_int(q, 3, id[i]);
         gn_bind_double(q, 4, (double)score[i].logprob);
         gn_bind_int(q, 5, score[i].rank);

@@ -75,6 +75,10 @@ int64_t gn_store_response(gn_store *s, const gn_response *r, gn_error *e);
 bool gn_store_tokens(gn_store *s, int64_t response, const int32_t *id, const gn_logprob *score,
                      const gn_top *top, int n, int k, gn_error *e);
 
+/* The same of an answer's tokens from place `first` on. */
+bool gn_store_tokens_from(gn_store *s, int64_t response, int first, const int32_t *id,
+                          const gn_logprob *score, const gn_top *top, int n, int k, gn_error *e);
+
 /* Aliases live in chats.db. */
 bool gn_store_alias_set(gn_store *s, const char *name, int64_t checkpoint, gn_error *e);
 /* The path last seen of an alias, false if there is none. */

@@ -55,7 +55,7 @@ static int64_t add(gn_transcript *t, int64_t parent, gn_role role, const char *t
     return turn->id;
 }
 
-static const gn_reply plain = {.options = {"{\"temp\":0}", 10}};
+static const gn_reply plain = {.limit = 0};
 
 static bool keep(gn_history *h, gn_record *r, gn_transcript *t, int64_t id, const gn_reply *reply) {
     gn_error e = {0};
@@ -80,15 +80,17 @@ TEST(what_was_kept_is_loaded_as_it_was) {
     begin(h, &r, &t);
     add(&t, 2, GN_ROLE_USER, "Shorter");
     CHECK(keep(h, &r, &t, 3, NULL));
-    const int32_t id[] = {5, 6};
-    const gn_logprob score[] = {{-0.5f, 0, 1}, {-1.0f, 1, 2}};
     const gn_top top[] = {{5, -0.5f}, {6, -1.5f}, {7, -0.1f}, {6, -1.0f}};
-    const gn_reply reply = {GN_S("{}"), id, score, top, 2, 2};
+    const gn_token_row row[] = {{.id = 5, .score = {-0.5f, 0, 1}, .top = top, .n_top = 2},
+                                {.id = 6, .score = {-1.0f, 1, 2}, .top = top + 2, .n_top = 2}};
     add(&t, 3, GN_ROLE_MODEL, "Sauna");
+    CHECK(gn_tokens_add(&t.turn[4]->made, &row[0]) && gn_tokens_add(&t.turn[4]->made, &row[1]));
+    t.turn[4]->how = (gn_sampling){.temp = 0.7f, .top_k = 40, .seed = 1234567890123};
+    t.turn[4]->begun = 3;
     t.turn[4]->reused = 40;
     t.turn[4]->read = 2;
     t.turn[4]->stop = GN_STOP_INTERRUPTED;
-    CHECK(keep(h, &r, &t, 4, &reply));
+    CHECK(keep(h, &r, &t, 4, &plain));
     CHECK(number(h, "SELECT count(*) FROM message") == 5 &&
           number(h, "SELECT count(*) FROM turn") == 2);
     CHECK(number(h, "SELECT count(*) FROM token") == 2);
@@ -103,6 +105,12 @@ TEST(what_was_kept_is_loaded_as_it_was) {
               gn_slice_equal(gn_str_slice(&u.turn[i]->text), gn_str_slice(&t.turn[i]->text)));
     CHECK(u.turn[4]->stop == GN_STOP_INTERRUPTED && u.turn[4]->reused == 40 &&
           u.turn[4]->read == 2 && !u.turn[4]->edited && u.turn[2]->stop == GN_STOP_EOS);
+    CHECK(u.turn[4]->how.temp == 0.7f && u.turn[4]->how.top_k == 40 &&
+          u.turn[4]->how.seed == 1234567890123 && u.turn[4]->begun == 3);
+    gn_tokens made = {0};
+    CHECK(gn_history_tokens(h, u.turn[4], &made, &e) && made.count == 2 && made.k == 2);
+    CHECK(made.id[1] == 6 && made.score[1].rank == 1 && made.top[2].id == 7);
+    gn_tokens_release(&made);
     gn_transcript_release(&t);
     gn_transcript_release(&u);
     gn_history_close(h);
@@ -334,6 +342,29 @@ TEST(a_reply_is_rated_and_what_a_person_wrote_is_not) {
     gn_history_close(h);
 }
 
+TEST(what_was_stored_without_its_tokens_gives_way_when_they_are_known) {
+    gn_record r, again = {0};
+    gn_error e = {0};
+    gn_transcript t, u = {.head = -1};
+    gn_history *h = fresh("typed.db", &r);
+    begin(h, &r, &t);
+    gn_turn *typed = gn_transcript_add(&t, 1, GN_ROLE_MODEL, GN_S("Fly"));
+    typed->edited = typed->complete = true;
+    CHECK(keep(h, &r, &t, 3, NULL));
+    CHECK(number(h, "SELECT count(*) FROM message") == 4);
+    CHECK(gn_ids_add(&typed->ids, 77));
+    typed->stored = false;
+    add(&t, 3, GN_ROLE_USER, "Where?");
+    CHECK(keep(h, &r, &t, 4, NULL));
+    CHECK(number(h, "SELECT count(*) FROM message") == 5 &&
+          number(h, "SELECT count(*) FROM branch") == 2);
+    CHECK(gn_history_load(h, r.id, &u, &again, &e) && said_no(&e) && u.count == 5);
+    CHECK(u.turn[3]->edited && u.turn[3]->ids.count == 1 && u.turn[4]->parent == 3);
+    gn_transcript_release(&t);
+    gn_transcript_release(&u);
+    gn_history_close(h);
+}
+
 static bool collect(void *user, gn_slice content) {
     gn_str *out = user;
     gn_str_add(out, content);
@@ -407,7 +438,7 @@ TEST(states_go_by_when_they_were_used_and_pinned_ones_stay) {
     }
     const gn_state_row b = {.prefix = {1}, .checkpoint = 1, .numerics = "fast"};
     CHECK(gn_history_state_used(h, &b, &e)); /* now c was used longest ago, but for the pinned */
-    CHECK(gn_history_states(h, r.id, "fast", temporary_folder, &t, &e) && said_no(&e));
+    CHECK(gn_history_states(h, r.id, 0, "fast", temporary_folder, &t, &e) && said_no(&e));
     CHECK(t.turn[0]->held == GN_HELD_DISK && t.turn[0]->pinned && t.turn[2]->held == GN_HELD_DISK);
     CHECK(gn_history_states_trim(h, temporary_folder, 250, &freed, &e) && freed == 100);
     CHECK(access(in_folder("b.state"), F_OK) == 0 && access(in_folder("c.state"), F_OK) != 0);
