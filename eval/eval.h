@@ -6,6 +6,7 @@
 #include "eval/dataset.h"
 #include "eval/draw.h"
 #include "eval/filter.h"
+#include "eval/follow.h"
 #include "eval/index.h"
 #include "eval/merge.h"
 #include "eval/metric.h"

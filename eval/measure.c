@@ -193,8 +193,7 @@ static bool count_all(measuring *m, gn_tally *t, gn_error *e) {
                  &t->invalid, e);
 }
 
-/* The task once more, from its canonical JSON. */
-static gn_task *task_of(gn_arena *a, gn_slice json, gn_error *e) {
+gn_task *gn_results_task_again(gn_arena *a, gn_slice json, gn_error *e) {
     gn_refusals refusals = {0};
     const gn_value *identity = gn_json_parse(a, json, e);
     const gn_task_source source = {.tree = gn_value_get(identity, GN_S("task")),
@@ -213,7 +212,7 @@ static gn_task *task_of(gn_arena *a, gn_slice json, gn_error *e) {
 static bool fill_task(measuring *m, gn_tally *t, gn_slice json, gn_error *e) {
     gn_arena a = {0};
     gn_arena *keep = &m->out->arena;
-    gn_task *task = task_of(&a, json, e);
+    gn_task *task = gn_results_task_again(&a, json, e);
     bool ok = task && count_all(m, t, e);
     if (ok) {
         t->alias = gn_arena_copy(keep, task->alias);

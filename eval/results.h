@@ -47,6 +47,8 @@ void gn_boot_id(char out[48]);
 
 int64_t gn_results_task(gn_store *s, const gn_task *t, int shots, const char *sha, gn_slice json,
                         const char *dataset_sha, int64_t n_docs, gn_error *e);
+/* The task once more, from its row's JSON; what it is made of lives in a. gn_task_free(). */
+gn_task *gn_results_task_again(gn_arena *a, gn_slice json, gn_error *e);
 bool gn_results_doc(gn_store *s, int64_t task, const gn_document *d, gn_error *e);
 
 /* A response that is there already. */
