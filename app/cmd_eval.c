@@ -1,5 +1,6 @@
 /* cmd_eval.c - gneiss eval: benchmarks, on one checkpoint or several. */
 #include "app/eval_models.h"
+#include "app/eval_screen.h"
 #include "app/interrupt.h"
 #include "app/judge.h"
 
@@ -133,6 +134,16 @@ static bool open_store(gn_evaluating *v, gn_error *e) {
     return ok;
 }
 
+/* On a terminal, unless something else was asked for. */
+static bool wants_screen(const gn_evaluating *v) {
+    const gn_args *a = v->a;
+    if (v->json || v->quiet || v->detached || v->ranks.size > 1 || !gn_has_screen(NULL))
+        return false;
+    if (gn_args_given(a, "tui"))
+        return gn_args_flag(a, "tui");
+    return !gn_args_given(a, "progress");
+}
+
 static int evaluate(const gn_args *a, gn_detached *detached, gn_error *e) {
     gn_evaluating v = {.a = a,
                        .json = gn_args_flag(a, "json"),
@@ -146,7 +157,7 @@ static int evaluate(const gn_args *a, gn_detached *detached, gn_error *e) {
     v.o.judge = gn_judging_judge(judge);
     if (!e->code && read_options(&v, e) && open_store(&v, e)) {
         gn_interrupt_count();
-        code = gn_evaluate_models(&v, e);
+        code = wants_screen(&v) ? gn_evaluate_on_screen(&v, e) : gn_evaluate_models(&v, e);
     }
     gn_judging_close(judge);
     release(&v);

@@ -222,7 +222,7 @@ static void ids(gn_str *out, const char *key, const gn_ids *list, bool json) {
     gn_str_putc(out, '\n');
 }
 
-static bool tokens(job *j, const gn_request *r, gn_error *e) {
+static bool tokens(job *j, const gn_asked *r, gn_error *e) {
     gn_pair pair = {0};
     gn_tokenizer *t = gn_engine_tokenizer(j->g);
     bool ok = t || gn_fail(e, GN_UNSUPPORTED, "'%s' has no tokenizer", gn_engine_path(j->g));
@@ -240,7 +240,7 @@ static bool tokens(job *j, const gn_request *r, gn_error *e) {
     return ok;
 }
 
-static bool print_request(job *j, const gn_request *r, gn_error *e) {
+static bool print_request(job *j, const gn_asked *r, gn_error *e) {
     const bool with = gn_args_flag(j->a, "tokens");
     if (j->json) {
         gn_str_puts(&j->out, r->choice ? ",{" : "{");

@@ -1,6 +1,7 @@
 /* evaluate.c - progress of an evaluation, and what can be asked of one that runs elsewhere. */
 #include "app/evaluate.h"
 
+#include "app/eval_screen.h"
 #include "app/interrupt.h"
 #include "app/out.h"
 
@@ -232,19 +233,35 @@ static void watch_tell(gn_teller *teller, const gn_run_row *run, const gn_result
     }
 }
 
-int gn_eval_watch(const gn_args *a, gn_error *e) {
-    gn_store *s = gn_args_store(a, true, e);
+/* The run and the baseline, by what was typed. */
+static bool find_watched(const gn_args *a, gn_store *s, char id[27], char baseline[27],
+                         gn_error *e) {
+    const char *name = gn_args_text(a, "baseline", NULL);
+    gn_run_row run;
+    baseline[0] = '\0';
+    if (!gn_run_find(s, gn_args_at(a, 1) ? gn_args_at(a, 1) : "-1", &run, e))
+        return false;
+    memcpy(id, run.id, sizeof run.id);
+    gn_run_row_release(&run);
+    if (!name || !name[0])
+        return true;
+    if (!gn_run_find(s, name, &run, e))
+        return false;
+    memcpy(baseline, run.id, sizeof run.id);
+    gn_run_row_release(&run);
+    return true;
+}
+
+/* A line now and then, until it is no longer at work. */
+static bool watch_lines(const gn_args *a, gn_store *s, const char *id, gn_error *e) {
     gn_teller teller = {.how = gn_args_telling(a)};
-    char id[27] = "";
-    const char *name = gn_args_at(a, 1) ? gn_args_at(a, 1) : "-1";
-    bool ok = s != NULL, alive = true;
+    bool ok = true, alive = true;
     gn_interrupt_catch();
     while (ok && alive && !gn_interrupted()) {
         gn_run_row run;
         gn_results r = {0};
-        if (!(ok = gn_run_find(s, id[0] ? id : name, &run, e)))
+        if (!(ok = gn_run_find(s, id, &run, e)))
             break;
-        memcpy(id, run.id, sizeof id);
         alive = gn_run_alive(&run);
         if ((ok = gn_results_measure(s, &run, NULL, false, &r, e)))
             watch_tell(&teller, &run, &r);
@@ -254,7 +271,20 @@ int gn_eval_watch(const gn_args *a, gn_error *e) {
             nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
     }
     gn_teller_end(&teller);
-    ok = ok && (alive || gn_eval_print(a, s, id, e));
+    return ok && (alive || gn_eval_print(a, s, id, e));
+}
+
+int gn_eval_watch(const gn_args *a, gn_error *e) {
+    char id[27], baseline[27];
+    gn_store *s = gn_args_store(a, true, e);
+    bool ok = s && find_watched(a, s, id, baseline, e);
+    const bool lines = gn_args_flag(a, "json") || gn_args_flag(a, "quiet") ||
+                       gn_args_given(a, "progress") || gn_args_given(a, "output") ||
+                       (gn_args_given(a, "tui") && !gn_args_flag(a, "tui"));
+    if (ok && (lines || !gn_has_screen(NULL)))
+        ok = watch_lines(a, s, id, e);
+    else if (ok)
+        ok = gn_watch_on_screen(a, id, baseline, e);
     gn_store_close(s);
     return ok ? GN_EXIT_YES : GN_FAILED;
 }

@@ -65,6 +65,7 @@ static bool list_tasks(gn_follow *f, gn_error *e) {
                                         f->run.id, e)
                               : NULL;
     bool row = false, ok = q != NULL;
+    f->numerics = gn_value_text(gn_value_get(options, GN_S("numerics")));
     while (ok && (ok = gn_sql_step(q, &row, e)) && row)
         ok = add_task(f, q, gn_value_get(options, GN_S("tasks")), e);
     if (q)

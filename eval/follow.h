@@ -35,6 +35,7 @@ typedef struct gn_followed_task {
 typedef struct gn_follow {
     gn_store *store;        /* borrowed */
     gn_run_row run;         /* as it was read last */
+    gn_slice numerics;      /* of the run */
     gn_str baseline;        /* the baseline's model and id; "" */
     gn_followed_task *task; /* [n_task] in the order of the command */
     int n_task, current;    /* current: the one of the newest sample */

@@ -352,7 +352,7 @@ static bool new_requests(job *j, int n) {
     return j->out->request || no_memory(j->e);
 }
 
-static void add_request(job *j, gn_request r) {
+static void add_request(job *j, gn_asked r) {
     r.doc = j->out->ix;
     r.choice = j->out->n_request;
     j->out->request[j->out->n_request++] = r;
@@ -383,7 +383,7 @@ static bool ask_contexts(job *j, const turns *before) {
     bool ok = joined(j, &text, delimiter, gn_str_slice(&target), GN_S(""));
     gn_str_release(&target);
     for (int i = 0; ok && i < j->out->n_choice; i++) {
-        gn_request r = {.kind = GN_REQUEST_SCORE, .continuation = text};
+        gn_asked r = {.kind = GN_REQUEST_SCORE, .continuation = text};
         ok = prompt(j, before, j->out->choice[i], GN_S(""), &r.context);
         add_request(j, r);
     }
@@ -397,7 +397,7 @@ static bool ask_continuations(job *j, const turns *before) {
         !prompt(j, before, q, j->asker->task->form.target_delimiter, &context))
         return false;
     for (int i = 0; i < j->out->n_choice; i++) {
-        gn_request r = {.kind = GN_REQUEST_SCORE, .context = context};
+        gn_asked r = {.kind = GN_REQUEST_SCORE, .context = context};
         if (!joined(j, &r.continuation, delimiter, j->out->choice[i], GN_S("")))
             return false;
         add_request(j, r);
@@ -411,7 +411,7 @@ static bool ask_choices(job *j, const turns *before) {
         !(j->asker->contexts ? ask_contexts(j, before) : ask_continuations(j, before)))
         return false;
     for (int i = 0; alone && i < j->out->n_choice; i++) {
-        gn_request r = {.kind = GN_REQUEST_SCORE, .alone = true, .context = GN_S("")};
+        gn_asked r = {.kind = GN_REQUEST_SCORE, .alone = true, .context = GN_S("")};
         if (!joined(j, &r.continuation, choice_delimiter(j), j->out->choice[i], GN_S("")))
             return false;
         add_request(j, r);
@@ -434,7 +434,7 @@ static int64_t words_of(gn_slice text) {
 
 static bool ask_rolling(job *j) {
     const gn_task *t = j->asker->task;
-    gn_request r = {.kind = GN_REQUEST_ROLLING, .context = GN_S("")};
+    gn_asked r = {.kind = GN_REQUEST_ROLLING, .context = GN_S("")};
     gn_slice counted;
     if (!string_of(j, j->target, "doc_to_target", &r.continuation) || !new_requests(j, 1))
         return false;
@@ -450,10 +450,10 @@ static bool ask_rolling(job *j) {
 
 static bool ask_one(job *j, const turns *before) {
     const gn_task *t = j->asker->task;
-    gn_request r = {.kind = GN_REQUEST_SCORE};
+    gn_asked r = {.kind = GN_REQUEST_SCORE};
     gn_slice q;
     if (t->kind == GN_TASK_GENERATE)
-        r = (gn_request){
+        r = (gn_asked){
             .kind = GN_REQUEST_GENERATE, .continuation = GN_S(""), .generation = &t->generation};
     else if (!string_of(j, j->target, "doc_to_target", &r.continuation))
         return false;

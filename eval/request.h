@@ -16,7 +16,7 @@ typedef enum gn_request_kind {
     GN_REQUEST_GENERATE, /* answer to context, `repeats` times */
 } gn_request_kind;
 
-typedef struct gn_request {
+typedef struct gn_asked {
     gn_request_kind kind;
     int64_t doc;           /* ix */
     int choice;            /* its place among the document's requests; of a choice, which one */
@@ -24,15 +24,15 @@ typedef struct gn_request {
     gn_slice context;      /* what is read; "" for rolling. Of a generate request the prompt */
     gn_slice continuation; /* what is scored */
     const gn_generation *generation; /* of a generate request, the task's */
-} gn_request;
+} gn_asked;
 
 typedef struct gn_document {
     gn_arena arena; /* what the slices below point into */
     int64_t ix;
     const gn_value *doc;
-    gn_str json;         /* canonical (doc.json) */
-    uint8_t hash[32];    /* its sha256 */
-    gn_request *request; /* [n_request] */
+    gn_str json;       /* canonical (doc.json) */
+    uint8_t hash[32];  /* its sha256 */
+    gn_asked *request; /* [n_request] */
     int n_request;
 
     gn_slice *choice; /* [n_choice], without delimiter; none unless there is doc_to_choice */

@@ -269,7 +269,7 @@ static bool score_work(runner *r, gn_work *w, gn_arena *a, scored *out, gn_error
 
 static int64_t write_want(runner *r, gn_want *x, gn_error *e) {
     uint8_t prompt[GN_SHA256_BYTES];
-    const gn_request *q = x->request;
+    const gn_asked *q = x->request;
     const bool rolling = q->kind == GN_REQUEST_ROLLING, generate = q->kind == GN_REQUEST_GENERATE;
     if (x->cached)
         return x->response;

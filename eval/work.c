@@ -94,7 +94,7 @@ static void add_generation(gn_key *k, const gn_want *w, const gn_suite *s) {
 }
 
 static bool make_keys(gn_want *w, const gn_suite *s, gn_error *e) {
-    const gn_request *r = w->request;
+    const gn_asked *r = w->request;
     gn_key *key = gn_key_new(), *hash = gn_key_new();
     if (!key || !hash) {
         if (key)
@@ -155,7 +155,7 @@ static bool look_up(gn_want *w, const gn_suite *s, gn_store *store, gn_error *e)
 
 /* ---- a document ------------------------------------------------------------------------- */
 
-static bool make_want(gn_want *w, const gn_work *of, const gn_request *r, int repeat,
+static bool make_want(gn_want *w, const gn_work *of, const gn_asked *r, int repeat,
                       const gn_suite *s, gn_error *e) {
     w->request = r;
     w->seed = (uint64_t)s->o->seed + ((uint64_t)of->doc.ix << 20) +

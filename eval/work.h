@@ -11,7 +11,7 @@
 
 /* One answer wanted of the model. */
 typedef struct gn_want {
-    const gn_request *request;
+    const gn_asked *request;
     uint64_t seed;         /* generate, sampling */
     gn_ids context, token; /* as the model reads them; rolling: token is the prefix and the text */
     uint8_t key[32], hash[32];

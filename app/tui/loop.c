@@ -104,6 +104,15 @@ static void toggle_help(gn_tui *t) {
         gn_tui_push(t, help);
 }
 
+static void open_eval(gn_tui *t) {
+    gn_view view;
+    gn_error e = {0};
+    if (gn_eval_view(&view, t, &(gn_eval_screen){0}, &e))
+        gn_tui_push(t, view);
+    else
+        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
+}
+
 /* What Esc does when the view has nothing to stop. */
 static void escape(gn_tui *t) {
     if (t->mode == GN_MODE_ASK)
@@ -187,6 +196,9 @@ void gn_tui_request(gn_tui *t, gn_request r, const char *argument) {
         break;
     case GN_REQUEST_HELP:
         toggle_help(t);
+        break;
+    case GN_REQUEST_EVAL:
+        open_eval(t);
         break;
     case GN_REQUEST_BACK:
     case GN_REQUEST_CANCEL:
@@ -291,8 +303,10 @@ static void on_paste(gn_tui *t, gn_slice bytes) {
     } else {
         while (t->n_view > 1 && !is_writable(t))
             gn_tui_pop(t);
-        t->mode = GN_MODE_WRITE;
-        top(t)->op->paste(top(t)->self, t, gn_str_slice(&text));
+        if (is_writable(t))
+            t->mode = GN_MODE_WRITE;
+        if (top(t)->op->paste)
+            top(t)->op->paste(top(t)->self, t, gn_str_slice(&text));
     }
     gn_str_release(&text);
 }
@@ -315,6 +329,15 @@ void gn_tui_events(gn_tui *t) {
         for (int i = 0; i < t->n_view; i++)
             t->view[i].op->event(t->view[i].self, t, ev);
     }
+}
+
+void gn_tui_tick(gn_tui *t) {
+    const gn_event tick = {.kind = GN_EVENT_TOLD, .answer = -1};
+    const double due = t->wake;
+    for (int i = 0; i < t->n_view; i++)
+        t->view[i].op->event(t->view[i].self, t, &tick);
+    if (t->wake == due) /* nobody wants another */
+        t->wake = 0;
 }
 
 void gn_tui_draw(gn_tui *t) {

@@ -50,6 +50,13 @@
     X(WILDEST, "wildest", "", "", "the least likely token")                                        \
     X(SURPRISE_NEXT, "surprise-next", "", "", "the next surprising token")                         \
     X(SURPRISE_BACK, "surprise-back", "", "", "the surprising token before")                       \
+    X(EVAL, "eval", "F6", "F6 v", "the newest evaluation, as it grows")                            \
+    X(PAUSE, "pause", "", "", "pause the evaluation, or go on with it")                            \
+    X(SKIP, "skip", "", "", "give up the answer that is being written")                            \
+    X(FILTER, "filter", "", "", "which samples: all, wrong, flips, invalid, failed")               \
+    X(REQUEUE, "requeue", "", "", "ask the selected sample again")                                 \
+    X(REQUEST_JSON, "request-json", "", "", "the selected sample's requests and answers, raw")     \
+    X(PANE, "pane", "", "", "the other pane")                                                      \
     X(HELP, "help", "F1", "F1 h ?", "this help")                                                   \
     X(REDRAW, "redraw", "Ctrl+L", "Ctrl+L", "draw the screen again")                               \
     X(SUSPEND, "suspend", "Ctrl+Z", "Ctrl+Z", "back to the shell; fg returns")                     \
@@ -62,7 +69,13 @@
     X("tokens", "l", RIGHT)                                                                        \
     X("tokens", "w", WILDEST)                                                                      \
     X("tokens", "s", SURPRISE_NEXT)                                                                \
-    X("tokens", "S", SURPRISE_BACK)
+    X("tokens", "S", SURPRISE_BACK)                                                                \
+    X("eval", "p", PAUSE)                                                                          \
+    X("eval", "x", SKIP)                                                                           \
+    X("eval", "o", FILTER)                                                                         \
+    X("eval", "R", REQUEUE)                                                                        \
+    X("eval", "J", REQUEST_JSON)                                                                   \
+    X("eval", "Tab", PANE)
 
 typedef enum gn_request {
     GN_REQUEST_NONE,

@@ -169,6 +169,8 @@ static void on_signals(gn_tui *t) {
             gn_tui_request(t, GN_REQUEST_CANCEL, NULL);
             break;
         default: /* SIGTERM, SIGHUP, SIGQUIT: as they would have it, but tidily */
+            if (t->end && t->end(t, number[i]))
+                break;
             t->quit = true;
             died_of = number[i];
         }
@@ -188,6 +190,9 @@ static int timeout_of(const gn_tui *t, const gn_input *in, double drawn) {
     const double frame = drawn + FRAME - gn_seconds();
     if (t->dirty && (wait < 0 || frame < wait))
         wait = frame > 0 ? frame : 0;
+    const double wake = t->wake - gn_seconds();
+    if (t->wake > 0 && (wait < 0 || wake < wait))
+        wait = wake > 0 ? wake : 0;
     return wait < 0 ? -1 : (int)(wait * 1000) + 1;
 }
 
@@ -212,6 +217,8 @@ static bool turn(gn_tui *t, gn_input *in, double *drawn) {
         gn_tui_input(t, &ev);
     if (fds[1].revents & POLLIN)
         gn_tui_events(t);
+    if (t->wake > 0 && t->now >= t->wake)
+        gn_tui_tick(t);
     if (typed) /* a key is answered at once */
         *drawn = 0;
     return ok;

@@ -53,13 +53,16 @@ struct gn_tui {
     gn_key first;         /* of a key sequence that is not complete; code 0: none */
     gn_str note;          /* what the program has to say, until the next key */
     gn_style note_style;
-    double now; /* seconds, of this turn of the loop */
-    bool dirty; /* something changed: draw */
+    double now;  /* seconds, of this turn of the loop */
+    double wake; /* when the views want a GN_EVENT_TOLD of the clock; 0: never */
+    bool dirty;  /* something changed: draw */
     bool quit;
     bool color;       /* wanted */
     gn_error failure; /* why it quit, if not because it was asked to */
     /* What only a terminal can do; NULL elsewhere. */
     void (*suspend)(gn_tui *t);
+    /* SIGTERM, SIGHUP, SIGQUIT: true when something has to be saved before the screen goes. */
+    bool (*end)(gn_tui *t, int number);
     void (*redraw)(gn_tui *t);
     /* To the clipboard; how: what took it, for people. */
     bool (*copy)(gn_tui *t, gn_slice text, gn_str *how, gn_error *e);
@@ -81,6 +84,7 @@ void gn_tui_pop(gn_tui *t);
 void gn_tui_request(gn_tui *t, gn_request r, const char *argument);
 void gn_tui_input(gn_tui *t, const gn_input_event *ev);
 void gn_tui_events(gn_tui *t); /* whatever the worker has to tell */
+void gn_tui_tick(gn_tui *t);   /* it is time to wake */
 void gn_tui_draw(gn_tui *t);   /* on the canvas */
 /* On the terminal, until it quits. */
 bool gn_tui_run(gn_tui *t, gn_error *e);
@@ -100,6 +104,17 @@ typedef struct gn_chat_options {
 bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e);
 /* The tokens of a turn of the chat `chat` (a gn_chat, which must outlive it). */
 bool gn_tokens_view(gn_view *out, void *chat, int64_t turn, gn_error *e);
+/* A run of an evaluation, live. */
+struct gn_board;
+typedef struct gn_eval_screen {
+    struct gn_board *board;     /* of a run of this process; NULL: it is elsewhere. Borrowed */
+    const char *file;           /* the database; NULL: evals.db */
+    const char *run, *baseline; /* ids; NULL: the newest, none */
+    double now;                 /* tests: seconds since 1970; 0: the clock's */
+} gn_eval_screen;
+bool gn_eval_view(gn_view *out, gn_tui *t, const gn_eval_screen *o, gn_error *e);
+/* A text to page through; the title stands in its status line. */
+bool gn_text_view(gn_view *out, const char *title, gn_slice text, gn_error *e);
 bool gn_help_view(gn_view *out, const gn_tui *t, gn_error *e);
 /* The key table as text, for the help view and `gneiss keys`. */
 void gn_keymap_text(const gn_keymap *m, gn_str *out);

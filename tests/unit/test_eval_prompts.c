@@ -81,7 +81,7 @@ static bool same_requests(const gn_document *d, const gn_value *want) {
         return false;
     }
     for (int i = 0; i < d->n_request; i++) {
-        const gn_request *r = &d->request[i];
+        const gn_asked *r = &d->request[i];
         const gn_value *pair = gn_value_at(want, (size_t)i), *first = gn_value_at(pair, 0),
                        *second = gn_value_at(pair, 1);
         if (r->kind == GN_REQUEST_ROLLING) {
