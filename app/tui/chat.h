@@ -169,6 +169,8 @@ void gn_chat_tools(gn_chat *c, gn_tui *t, gn_slice file);
 void gn_chat_tool(gn_chat *c, gn_tui *t, gn_slice what);
 void gn_chat_lead_counted(gn_chat *c, gn_tui *t, int64_t tokens);
 
+void gn_chat_complete(gn_chat *c, gn_tui *t); /* chat_complete.c */
+
 /* ---- chat_insert.c ------------------------------------------------------ */
 
 /* Into the input; folded to "[paste 2: 214 lines, 3,102 tokens]" when it is long. */

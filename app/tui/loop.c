@@ -245,8 +245,8 @@ static const gn_binding *binding_of(gn_tui *t, const gn_key *key, int n, bool *m
 /* While a search or command is asked for, few requests mean anything. */
 static bool fits_ask(gn_request r) {
     return r == GN_REQUEST_SEND || r == GN_REQUEST_ESCAPE || r == GN_REQUEST_CANCEL ||
-           r == GN_REQUEST_REDRAW || r == GN_REQUEST_SUSPEND || r == GN_REQUEST_UP ||
-           r == GN_REQUEST_DOWN;
+           r == GN_REQUEST_REDRAW || r == GN_REQUEST_COMPLETE || r == GN_REQUEST_SUSPEND ||
+           r == GN_REQUEST_UP || r == GN_REQUEST_DOWN;
 }
 
 /* Bytes to the line; Enter may have been among them, or what readline makes one. */

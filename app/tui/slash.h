@@ -21,7 +21,7 @@
     X(TOOL, "/tool", "TEXT|@FILE", "answer a call of the model's")                                 \
     X(SET, "/set", "[NAME [VALUE]]", "show or change a setting, from the next reply on")           \
     X(READ, "/read", "FILE[:A-B]|!CMD",                                                            \
-      "put a file, some lines of it, or a command's output into the message")                      \
+      "into the message: a file, lines of it, a command's output")                                 \
     X(COPY, "/copy", "[N]", "copy block N of code (the last)")                                     \
     X(STATS, "/stats", "", "speed and reuse of each reply")                                        \
     X(HELP, "/help", "", "keys and commands")                                                      \
@@ -39,10 +39,7 @@ typedef enum gn_slash {
 gn_slash gn_slash_parse(gn_slice line, gn_slice *argument, gn_error *e);
 const char *gn_slash_name(int i); /* i from 1; NULL past the last */
 const char *gn_slash_help(int i);
-void gn_slash_text(gn_str *out); /* a line each */
-
-/* Complete the word that line ends with: out gets what stands for the whole line, and
- * choices the candidates, when there are several. False: nothing to complete. */
-bool gn_slash_complete(gn_slice line, gn_str *out, gn_str *choices);
+const char *gn_slash_argument(int i); /* "[N]"; "" for none */
+void gn_slash_text(gn_str *out);      /* a line each */
 
 #endif

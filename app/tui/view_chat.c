@@ -141,23 +141,6 @@ static void select_by(gn_chat *c, gn_tui *t, int by) {
     gn_chat_show(c, t, c->selected, GN_BYTE_LABEL);
 }
 
-static void complete(gn_tui *t) {
-    gn_str now = {0}, choices = {0};
-    if (gn_slash_complete(gn_line_text(), &now, &choices)) {
-        gn_line_set(gn_str_slice(&now));
-        if (choices.len)
-            gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&choices));
-        else {
-            const gn_slice word = gn_text_strip(gn_str_slice(&now), true, true);
-            for (int i = 1; gn_slash_name(i); i++)
-                if (gn_slice_is(word, gn_slash_name(i)))
-                    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_slash_help(i));
-        }
-    }
-    gn_str_release(&now);
-    gn_str_release(&choices);
-}
-
 static void pop_queue(gn_chat *c) {
     if (c->n_queue == 0)
         return;
@@ -195,7 +178,7 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
             gn_line_type(GN_S("\x1b[3~"));
         return true;
     case GN_REQUEST_COMPLETE:
-        complete(t);
+        gn_chat_complete(c, t);
         return true;
     case GN_REQUEST_POP:
         pop_queue(c);
