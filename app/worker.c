@@ -39,6 +39,7 @@ void gn_event_free(void *event) {
     gn_str_release(&ev->text);
     gn_str_release(&ev->note);
     gn_str_release(&ev->preset);
+    gn_str_release(&ev->about);
     gn_vocabulary_free(ev->vocabulary);
     gn_tokens_release(&ev->made);
     gn_origin_free(ev->origin);
@@ -269,6 +270,17 @@ static gn_origin *origin(engine_worker *w, gn_engine *g, gn_reading *r, gn_str *
     return o;
 }
 
+static void describe(const gn_engine *g, gn_str *out) {
+    const int64_t context = gn_engine_context(g);
+    gn_str_fmt(out, "path        %s\ndevice      %s\nnumerics    %s\n", gn_engine_path(g),
+               gn_engine_device(g), gn_engine_numerics(g));
+    gn_str_fmt(out, "vocabulary  %d tokens\ncontext     %lld tokens\n", gn_engine_vocab(g),
+               (long long)context);
+    for (int64_t n = 1; n <= context; n = n < 1000 ? 1000 : n < context ? context : context + 1)
+        gn_str_fmt(out, "state       %.1f MiB at %lld token%s\n",
+                   (double)gn_engine_state_bytes(g, n) / 1048576, (long long)n, n == 1 ? "" : "s");
+}
+
 static void *work(void *user) {
     engine_worker *w = user;
     gn_error e = {0};
@@ -285,6 +297,7 @@ static void *work(void *user) {
             gn_preset(g, &ev->preset);
             gn_str_add(&ev->note, gn_str_slice(&note));
             ev->origin = o;
+            describe(g, &ev->about);
             ev->context = gn_engine_context(g);
             ev->vocab = gn_engine_vocab(g);
             ev->sampling = gn_engine_sampling(g);

@@ -39,6 +39,7 @@ typedef struct gn_event {
     gn_str text;     /* TEXT; OPENED: the checkpoint's name */
     gn_str note;     /* OPENED: what the engine warns of */
     gn_str preset;   /* OPENED: the system prompt of the template itself; "": none */
+    gn_str about;    /* OPENED: lines for people: what and where it is, what a state takes */
     int64_t context; /* OPENED: most tokens of a conversation */
     int vocab;       /* OPENED */
     gn_sampling sampling;

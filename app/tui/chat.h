@@ -56,6 +56,7 @@ typedef struct gn_chat {
     bool opened;
     gn_str name;     /* of the checkpoint */
     gn_str preset;   /* the system prompt of its template; "": none */
+    gn_str about;    /* the rest of what is told of it */
     gn_str counting; /* what stands in front and is being counted, for people */
     int64_t context;
     gn_sampling sampling; /* the checkpoint's */
@@ -126,6 +127,14 @@ void gn_chat_undo(gn_chat *c, gn_tui *t);
 void gn_chat_redo(gn_chat *c, gn_tui *t);
 void gn_chat_step(gn_chat *c, gn_tui *t, int by); /* to the answer beside */
 void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line);
+/* ---- chat_show.c -------------------------------------------------------- */
+
+void gn_chat_stats(gn_chat *c, gn_tui *t);
+void gn_chat_context(gn_chat *c, gn_tui *t);
+void gn_chat_show_what(gn_chat *c, gn_tui *t, gn_slice what); /* "prompt", "tokens", ... */
+/* Tokens that a turn adds; where that is not known a guess, and *exact is made false. */
+int64_t gn_chat_tokens_of(const gn_turn *turn, bool *exact);
+
 /* ---- chat_tokens.c ------------------------------------------------------ */
 
 void gn_beginning_release(gn_beginning *b); /* and empty again */

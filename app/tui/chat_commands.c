@@ -69,19 +69,6 @@ void gn_chat_step(gn_chat *c, gn_tui *t, int by) {
     gn_chat_moved(c);
 }
 
-static void show_settings(gn_tui *t) {
-    int n;
-    const gn_setting *row = gn_setting_table(&n);
-    gn_str text = {0};
-    for (int i = 0; i < n; i++) {
-        const char *value = gn_settings_text(t->settings, row[i].option.name);
-        gn_str_fmt(&text, "%s%s=%s", i ? "  " : "", row[i].option.name,
-                   value ? value : row[i].unset);
-    }
-    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&text));
-    gn_str_release(&text);
-}
-
 static void set(gn_chat *c, gn_tui *t, gn_slice argument) {
     gn_error e = {0};
     gn_slice name = {argument.data, 0};
@@ -90,7 +77,7 @@ static void set(gn_chat *c, gn_tui *t, gn_slice argument) {
     const gn_slice value = gn_text_strip(gn_slice_from(argument, name.len), true, true);
     const gn_setting *row = gn_setting_find(name);
     if (argument.len == 0)
-        show_settings(t);
+        gn_chat_show_what(c, t, GN_S("settings"));
     else if (row && value.len == 0) {
         const char *now = gn_settings_text(t->settings, row->option.name);
         gn_tui_note(t, GN_STYLE_NOTE, "%s = %s (%s): %s", row->option.name, now ? now : row->unset,
@@ -116,32 +103,6 @@ static void set(gn_chat *c, gn_tui *t, gn_slice argument) {
         gn_tui_note(t, GN_STYLE_NOTE, "%s = %.*s, from the next %s on", row->option.name,
                     (int)value.len, value.data, now ? "token" : "reply");
     }
-}
-
-static void stats(const gn_chat *c, gn_tui *t) {
-    gn_str text = {0};
-    int64_t reused = 0, read = 0;
-    for (size_t i = 0; i < c->path.count; i++) {
-        const gn_turn *turn = c->turns.turn[c->path.id[i]];
-        if (turn->role != GN_ROLE_MODEL || !turn->complete || turn->tokens == 0)
-            continue;
-        reused += turn->reused;
-        read += turn->read;
-        gn_str_fmt(
-            &text,
-            "%2d  reused %lld, read %lld in %.2f s (%.1f t/s), wrote %lld in %.2f s (%.1f t/s)\n",
-            c->message[turn->id].number, (long long)turn->reused, (long long)turn->read,
-            turn->prompt_s, turn->prompt_s > 0 ? (double)turn->read / turn->prompt_s : 0.0,
-            (long long)turn->tokens, turn->generate_s,
-            turn->generate_s > 0 ? (double)turn->tokens / turn->generate_s : 0.0);
-    }
-    if (reused + read > 0)
-        gn_str_fmt(&text, "of %lld prompt tokens %.0f %% needed no reading",
-                   (long long)(reused + read), 100.0 * (double)reused / (double)(reused + read));
-    else
-        gn_str_puts(&text, "no replies yet");
-    gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&text));
-    gn_str_release(&text);
 }
 
 static void copy(gn_chat *c, gn_tui *t, gn_slice argument) {
@@ -217,7 +178,13 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
         copy(c, t, argument);
         break;
     case GN_SLASH_STATS:
-        stats(c, t);
+        gn_chat_stats(c, t);
+        break;
+    case GN_SLASH_CONTEXT:
+        gn_chat_context(c, t);
+        break;
+    case GN_SLASH_SHOW:
+        gn_chat_show_what(c, t, argument);
         break;
     case GN_SLASH_HELP:
         gn_tui_request(t, GN_REQUEST_HELP, NULL);

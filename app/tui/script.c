@@ -42,6 +42,18 @@ static gn_event *tell(fake *f, gn_event_kind kind) {
     return ev;
 }
 
+/* A word is a token. */
+static void hear(fake *f, const gn_ask *a) {
+    gn_event *ev = tell(f, GN_EVENT_HEARD);
+    if (!ev || !(ev->heard = calloc(a->n_said, sizeof *ev->heard)))
+        return;
+    for (; ev->n_heard < a->n_said; ev->n_heard++) {
+        const gn_said *said = &a->said[ev->n_heard];
+        ev->heard[ev->n_heard].id = said->id;
+        gn_script_ids(f->vocabulary, gn_str_slice(&said->text), &ev->heard[ev->n_heard].ids);
+    }
+}
+
 static bool fake_ask(gn_worker *w, gn_ask *a) {
     fake *f = (fake *)w;
     const gn_slice question = gn_str_slice(&a->said[a->n_said - 1].text);
@@ -71,6 +83,7 @@ static bool fake_ask(gn_worker *w, gn_ask *a) {
         f->said += gn_vocabulary_bytes(f->vocabulary, a->begin.id[i]).len;
     f->begun = (int64_t)a->begin.count;
     f->read += f->begun;
+    hear(f, a);
     gn_event *ev = tell(f, GN_EVENT_READING);
     if (ev) {
         ev->done = 0;
@@ -141,6 +154,7 @@ static void finish(fake *f, gn_stop stop) {
                                      .begun = f->begun,
                                      .used = f->used + f->read + f->tokens,
                                      .prompt_s = 0.1,
+                                     .first_s = 0.1 + TOKEN_TIME,
                                      .generate_s = TOKEN_TIME * (double)f->tokens,
                                      .states = 2,
                                      .state_bytes = 60 << 20,
@@ -275,6 +289,7 @@ static void open_model(script *s, gn_slice name) {
     gn_event *ev = tell(&s->fake, GN_EVENT_OPENED);
     if (ev) {
         gn_str_add(&ev->text, name);
+        gn_str_puts(&ev->about, "device      a script\n");
         ev->context = s->fake.context;
         ev->vocab = s->fake.vocabulary->count;
         ev->vocabulary = gn_vocabulary_copy(s->fake.vocabulary);
@@ -518,14 +533,14 @@ static bool do_line(script *s, gn_slice line, gn_script_save save, void *user, g
 
 /* Whatever is going to be said is in the model's vocabulary. */
 static bool read_words(script *s, gn_slice steps, gn_error *e) {
-    static const char *const said[] = {"reply ", "type /prefix ", "type "};
+    static const char *const said[] = {"reply ", "type /prefix ", "type ", "set system ", "edit "};
     bool ok = (s->fake.vocabulary = gn_script_vocabulary()) != NULL;
     while (ok && steps.len) {
         const char *end = memchr(steps.data, '\n', steps.len);
         const gn_slice line = {steps.data, end ? (size_t)(end - steps.data) : steps.len};
         gn_str words = {0};
         steps = gn_slice_from(steps, line.len + 1);
-        for (int i = 0; ok && i < 3; i++)
+        for (int i = 0; ok && i < 5; i++)
             if (gn_slice_starts(line, gn_slice_of(said[i]))) {
                 ok = unescape(gn_slice_from(line, strlen(said[i])), &words, e) &&
                      gn_script_words(s->fake.vocabulary, gn_str_slice(&words));

@@ -21,6 +21,16 @@ gn_slice gn_script_word(gn_slice text) {
     return (gn_slice){text.data, n < text.len ? n : text.len};
 }
 
+void gn_script_ids(const gn_vocabulary *v, gn_slice text, gn_ids *out) {
+    while (text.len) {
+        const gn_slice word = gn_script_word(text);
+        const int32_t id = find(v, word);
+        if (id >= 0)
+            gn_ids_add(out, id);
+        text = gn_slice_from(text, word.len);
+    }
+}
+
 gn_vocabulary *gn_script_vocabulary(void) {
     gn_vocabulary *v = gn_vocabulary_new();
     for (int i = 0; v && i < OTHERS; i++)

@@ -7,6 +7,8 @@
 /* Words that stand as alternatives; NULL when out of memory. */
 gn_vocabulary *gn_script_vocabulary(void);
 bool gn_script_words(gn_vocabulary *v, gn_slice text); /* those of a text, too: a token each */
+/* A text's tokens, appended; of those it knows. */
+void gn_script_ids(const gn_vocabulary *v, gn_slice text, gn_ids *out);
 /* The token at the beginning of text: a word with the blank before it. */
 gn_slice gn_script_word(gn_slice text);
 /* A word (it ends at byte `end` of the reply) as a token with k alternatives. How likely it

@@ -19,11 +19,13 @@
     X(DOC, "/doc", "FILE", "a document in front, as the template has them (reads all again)")      \
     X(TOOLS, "/tools", "[FILE|none]", "tool definitions in front, JSON; nothing is ever run")      \
     X(TOOL, "/tool", "TEXT|@FILE", "answer a call of the model's")                                 \
-    X(SET, "/set", "[NAME [VALUE]]", "show or change a setting, from the next reply on")           \
+    X(SET, "/set", "[NAME [VALUE]]", "show or change a setting")                                   \
     X(READ, "/read", "FILE[:A-B]|!CMD",                                                            \
       "into the message: a file, lines of it, a command's output")                                 \
     X(COPY, "/copy", "[N]", "copy block N of code (the last)")                                     \
     X(STATS, "/stats", "", "speed and reuse of each reply")                                        \
+    X(CONTEXT, "/context", "", "what takes how much of the context")                               \
+    X(SHOW, "/show", "prompt|tokens|settings|model|state", "what the model reads, how, and where") \
     X(HELP, "/help", "", "keys and commands")                                                      \
     X(QUIT, "/quit", "", "quit")
 

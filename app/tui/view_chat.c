@@ -265,6 +265,27 @@ static void search(void *self, gn_tui *t, gn_slice pattern) {
 
 /* ---- what the engine says ----------------------------------------------- */
 
+/* Tokens never change: a turn that has them keeps them. */
+static void on_heard(gn_chat *c, const gn_event *ev) {
+    for (size_t i = 0; i < ev->n_heard; i++) {
+        gn_turn *turn = gn_transcript_turn(&c->turns, ev->heard[i].id);
+        if (turn && turn->ids.count == 0)
+            gn_ids_append(&turn->ids, ev->heard[i].ids.id, ev->heard[i].ids.count);
+    }
+}
+
+/* Whose state is in memory now. */
+static void hold(gn_chat *c, const gn_ids *held) {
+    for (size_t i = 0; i < c->turns.count; i++)
+        if (c->turns.turn[i]->held == GN_HELD_MEMORY)
+            c->turns.turn[i]->held = GN_HELD_NOT;
+    for (size_t i = 0; i < held->count; i++) {
+        gn_turn *turn = gn_transcript_turn(&c->turns, held->id[i]);
+        if (turn)
+            turn->held = GN_HELD_MEMORY;
+    }
+}
+
 static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
     gn_turn *turn = gn_transcript_turn(&c->turns, ev->answer);
     if (turn) {
@@ -277,9 +298,12 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
         turn->prompt_s = ev->answered.prompt_s;
         turn->generate_s = ev->answered.generate_s;
         turn->first_s = ev->answered.first_s;
+        turn->ids.count = 0;
+        gn_ids_append(&turn->ids, ev->ids.id, ev->ids.count);
     }
     gn_transcript_forget(&c->turns, GN_CHAT_TOKENS, ev->answer);
     c->last = ev->answered;
+    hold(c, &ev->held);
     c->answer = -1;
     if (ev->answered.stop == GN_STOP_CONTEXT)
         gn_tui_note(t, GN_STYLE_ERROR,
@@ -337,6 +361,8 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         gn_str_add(&c->preset, gn_str_slice(&ev->preset));
         gn_str_cut(&c->name, 0);
         gn_str_add(&c->name, gn_str_slice(&ev->text));
+        gn_str_cut(&c->about, 0);
+        gn_str_add(&c->about, gn_str_slice(&ev->about));
         c->context = ev->context;
         c->sampling = ev->sampling;
         gn_vocabulary_free(c->vocabulary);
@@ -374,6 +400,8 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
             on_failed(c, t, ev);
         break;
     case GN_EVENT_HEARD:
+        on_heard(c, ev);
+        break;
     case GN_EVENT_STATE:
     case GN_EVENT_CLOSED:
     case GN_EVENT_TOLD: /* of a board: not here */
@@ -396,6 +424,7 @@ static void close_chat(void *self) {
         gn_str_release(&c->queue[i]);
     gn_chat_insert_release(c);
     gn_str_release(&c->name);
+    gn_str_release(&c->about);
     gn_str_release(&c->preset);
     gn_str_release(&c->counting);
     gn_vocabulary_free(c->vocabulary);
