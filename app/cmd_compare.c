@@ -9,6 +9,13 @@ static const gn_option options[] = {
     {'t', "tasks", "TASK,...", "only these", GN_TYPE_TEXT, 0, 0, NULL},
     {0, "flips", NULL, "documents that one has right and the other wrong", GN_TYPE_FLAG, 0, 0,
      NULL},
+    {0, "generate", "FILE", "what two models answer to prompts, a job a line (-: standard input)",
+     GN_TYPE_TEXT, 0, 0, NULL},
+    {0, "turn", "TURN", "a reply of a conversation, asked of two models again", GN_TYPE_TEXT, 0, 0,
+     NULL},
+    {0, "raw", NULL, "--generate: prompts without the chat template", GN_TYPE_FLAG, 0, 0, NULL},
+    {0, "template", "FILE", "--generate: a chat template for both", GN_TYPE_TEXT, 0, 0, NULL},
+    {0, "ignore-eos", NULL, "--generate: go on past the end of text", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "kl", "FILE", "two models over a text, in lockstep (-: standard input)", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0, "max-length", "N", "tokens of a window of --kl (512)", GN_TYPE_INTEGER, 1, 1e9, NULL},
@@ -107,9 +114,14 @@ static int run(const gn_args *a, gn_error *e) {
                 gn_args_count(a));
         return GN_FAILED;
     }
-    const char *kl = gn_args_text(a, "kl", NULL);
+    const char *kl = gn_args_text(a, "kl", NULL), *prompts = gn_args_text(a, "generate", NULL),
+               *turn = gn_args_text(a, "turn", NULL);
     if (kl)
         return gn_compare_kl(a, kl, e);
+    if (prompts)
+        return gn_compare_generate(a, prompts, e);
+    if (turn)
+        return gn_compare_turn(a, turn, e);
     return compare_runs(a, e);
 }
 
@@ -121,7 +133,7 @@ const gn_command gn_cmd_compare = {
              "which the\n"
              "newest finished run is taken.\n\n"
              "  gneiss compare -2 -1 --fail-on 'regress>1pp,p<.05'\n",
-    .takes = GN_TAKES_MODEL,
+    .takes = GN_TAKES_MODEL | GN_TAKES_SAMPLING | GN_TAKES_TEXT,
     .option = options,
     .run = run,
 };

@@ -39,7 +39,9 @@ static const gn_option options[] = {
     {0, "detach", NULL, "go on in the background; eval watch comes back to it", GN_TYPE_FLAG, 0, 0,
      NULL},
     {0, "tui", NULL, "the live screen (--no-tui: lines instead)", GN_TYPE_FLAG, 0, 0, NULL},
-    {'o', "output", "FORM", "text, md, csv or json", GN_TYPE_CHOICE, 0, 0, "text|md|csv|json"},
+    {'o', "output", "FORM", "text, md, csv, json or lm-eval", GN_TYPE_CHOICE, 0, 0,
+     "text|md|csv|json|lm-eval"},
+    {0, "output-dir", "DIR", "of -o lm-eval: where its files go", GN_TYPE_TEXT, 0, 0, NULL},
     {0},
 };
 
@@ -102,6 +104,10 @@ static bool read_options(gn_evaluating *v, gn_error *e) {
     if (!v->o.tasks || !v->o.tasks[0]) {
         gn_fail(e, GN_INVALID, "no task: -t TASK,... (gneiss tasks list shows them)");
         return gn_where(e, "-t");
+    }
+    if (strcmp(gn_args_text(a, "output", ""), "lm-eval") == 0 && !gn_args_given(a, "output-dir")) {
+        gn_fail(e, GN_INVALID, "-o lm-eval writes files: say where with --output-dir DIR");
+        return gn_where(e, "--output-dir");
     }
     return read_shard(v, e) && read_include(v, e) && gn_args_again(a, &v->argv, &v->again, e) &&
            (v->o.argv = gn_str_text(&v->argv));

@@ -42,7 +42,7 @@ typedef struct gn_command {
 /* clang-format off */
 #define GN_COMMANDS(X) \
     X(run) X(score) X(tokenize) X(info) X(chat) X(tasks) X(quantize) X(tune) X(bench) X(keys) \
-    X(eval) X(compare) X(db) X(sessions) X(help) X(completion)
+    X(eval) X(compare) X(report) X(db) X(sessions) X(help) X(completion)
 /* clang-format on */
 #define GN_DECLARE(name) extern const gn_command gn_cmd_##name;
 GN_COMMANDS(GN_DECLARE)

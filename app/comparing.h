@@ -3,6 +3,7 @@
 #define GN_APP_COMPARING_H
 
 #include "app/evaluate.h"
+#include "app/jobs.h"
 
 /* Two checkpoints, both open. */
 typedef struct gn_two {
@@ -13,6 +14,9 @@ bool gn_two_open(const gn_args *args, const char *a, const char *b, gn_two *out,
 void gn_two_close(gn_two *two);
 /* {"model","path","sha"} of one. */
 bool gn_two_json(gn_str *out, gn_engine *g, gn_error *e);
+
+/* Ask both what the list, of A's, holds, and tell what they answered. The exit code. */
+int gn_compare_jobs(const gn_args *a, gn_two *two, gn_job_list *list, gn_error *e);
 
 /* Each returns an exit code. */
 int gn_compare_kl(const gn_args *a, const char *corpus, gn_error *e);

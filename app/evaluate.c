@@ -323,8 +323,11 @@ bool gn_eval_text_of(const gn_args *a, gn_store *s, const char *id, gn_str *out,
     gn_run_row run;
     const char *form = gn_args_text(a, "output", "text");
     gn_pool *pool = gn_pool_new(gn_processors(), e);
-    const bool ok = pool && gn_run_find(s, id, &run, e) && gn_report_add(&r, s, &run, pool, e);
-    if (ok && (gn_args_flag(a, "json") || strcmp(form, "json") == 0))
+    bool ok = pool && gn_run_find(s, id, &run, e) && gn_report_add(&r, s, &run, pool, e);
+    if (ok && strcmp(form, "lm-eval") == 0) {
+        ok = gn_export_run(s, &r.run[0], &r.results[0], gn_args_text(a, "output-dir", "."), out, e);
+        gn_str_putc(out, '\n');
+    } else if (ok && (gn_args_flag(a, "json") || strcmp(form, "json") == 0))
         gn_report_json(out, &r);
     else if (ok && strcmp(form, "csv") == 0)
         gn_report_csv(out, &r);

@@ -8,7 +8,8 @@
 typedef struct gn_line_job {
     gn_job job; /* its user is this line */
     gn_ids prompt;
-    gn_str id; /* as JSON */
+    gn_str id;   /* as JSON */
+    gn_str said; /* the first line of what is asked, for people; "" of ids */
     gn_slice *stop;
     gn_bias *bias;
     gn_arena arena;

@@ -147,12 +147,22 @@ static bool take_ids(gn_line_job *l, const gn_value *v, gn_error *e) {
     return gn_value_is(v, GN_LIST) || gn_fail(e, GN_INVALID, "'ids' wants a list of token ids");
 }
 
+/* The first line of the prompt, or of the last message. */
+static void note_said(gn_line_job *l, const gn_value *prompt, const gn_value *messages) {
+    const size_t n = gn_value_count(messages);
+    const gn_value *last = n ? gn_value_at(messages, n - 1) : NULL;
+    gn_slice text = gn_value_text(prompt ? prompt : gn_value_get(last, GN_S("content")));
+    const char *end = memchr(text.data, '\n', text.len);
+    gn_str_add(&l->said, (gn_slice){text.data, end ? (size_t)(end - text.data) : text.len});
+}
+
 static bool take_prompt(gn_job_list *b, gn_line_job *l, gn_value *v, gn_error *e) {
     const gn_value *prompt = gn_value_get(v, GN_S("prompt")), *ids = gn_value_get(v, GN_S("ids")),
                    *messages = gn_value_get(v, GN_S("messages")),
                    *raw = gn_value_get(v, GN_S("raw"));
     if ((prompt != NULL) + (ids != NULL) + (messages != NULL) != 1)
         return gn_fail(e, GN_INVALID, "want exactly one of 'prompt', 'ids' and 'messages'");
+    note_said(l, prompt, messages);
     if (ids)
         return take_ids(l, ids, e);
     if (messages) {
@@ -246,6 +256,7 @@ void gn_job_list_release(gn_job_list *b) {
         gn_job_release(&l->job);
         gn_ids_release(&l->prompt);
         gn_str_release(&l->id);
+        gn_str_release(&l->said);
         gn_arena_release(&l->arena);
         free(l->stop);
         free(l->bias);

@@ -113,6 +113,29 @@ static gn_value *warnings(tree *t, const gn_engine *g) {
     return list;
 }
 
+/* How far it was trained, from the training.json that `tune` writes beside the weights; null
+ * where there is none. */
+static gn_value *training(tree *t, const gn_engine *g) {
+    gn_str path = {0}, text = {0};
+    gn_error none = {0};
+    gn_value *out = gn_value_null(t->a);
+    int64_t step, tokens = 0;
+    gn_str_fmt(&path, "%s/training.json", g->path);
+    if (gn_path_is_folder(g->path) && gn_path_exists(gn_str_text(&path)) &&
+        gn_file_read(&text, gn_str_text(&path), 64 << 20, &none)) {
+        const gn_value *said = gn_json_parse(t->a, gn_str_slice(&text), &none);
+        if (gn_value_to_integer(gn_value_get(said, GN_S("step")), &step)) {
+            gn_value_to_integer(gn_value_get(said, GN_S("tokens")), &tokens);
+            out = gn_value_map(t->a);
+            put_int(t, out, "step", step);
+            put_int(t, out, "tokens", tokens);
+        }
+    }
+    gn_str_release(&path);
+    gn_str_release(&text);
+    return out;
+}
+
 static gn_value *tensors(tree *t, const gn_tensors *ts) {
     gn_value *list = gn_value_list(t->a);
     for (int i = 0; i < gn_tensors_count(ts); i++) {
@@ -166,6 +189,7 @@ gn_value *gn_engine_info(gn_engine *g, bool with_tensors, gn_arena *a, gn_error 
     put(&t, out, "template", g->template_source.len ? template : gn_value_null(a));
     put(&t, out, "memory", memory(&t, g));
     put(&t, out, "multipliers", multipliers(&t, c));
+    put(&t, out, "training", training(&t, g));
     put_text(&t, out, "numerics", g->device->numerics);
     put(&t, out, "warnings", warnings(&t, g));
     if (with_tensors)

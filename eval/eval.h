@@ -5,6 +5,7 @@
 #include "eval/compare.h"
 #include "eval/dataset.h"
 #include "eval/draw.h"
+#include "eval/export.h"
 #include "eval/filter.h"
 #include "eval/follow.h"
 #include "eval/index.h"

@@ -506,12 +506,17 @@ static bool read_fields(job *j) {
     return j->target && gn_field_string(&t->cluster, doc, columns, j->a, &j->out->cluster, j->e);
 }
 
-static bool describe(gn_document *d, gn_error *e) {
-    gn_json_write_canonical(&d->json, d->doc);
-    if (!gn_str_ok(&d->json, e))
-        return false;
-    gn_sha256_of(d->json.data, d->json.len, d->hash);
-    return true;
+/* The hash does not mind the order of keys; what is kept does, as lm-evaluation-harness's own
+ * hash of a document is over that order. */
+bool gn_document_describe(gn_document *d, const gn_value *doc, gn_error *e) {
+    gn_str canonical = {0};
+    gn_json_write_canonical(&canonical, doc);
+    gn_str_cut(&d->json, 0);
+    gn_json_write(&d->json, doc);
+    const bool ok = gn_str_ok(&canonical, e) && gn_str_ok(&d->json, e);
+    gn_sha256_of(gn_str_text(&canonical), canonical.len, d->hash);
+    gn_str_release(&canonical);
+    return ok;
 }
 
 bool gn_asker_ask(gn_asker *a, int64_t ix, gn_document *out, gn_error *e) {
@@ -521,8 +526,8 @@ bool gn_asker_ask(gn_asker *a, int64_t ix, gn_document *out, gn_error *e) {
                        (long long)a->data->eval.count);
     out->doc = a->data->eval.doc[ix];
     job j = {.asker = a, .out = out, .a = &out->arena, .e = e};
-    if (!describe(out, e) || !draw_for(a, ix, e) || !read_fields(&j) || !ask(&j) ||
-        !gn_gold_read(out, a->task, a->contexts ? j.text : j.target, a->many, e)) {
+    if (!gn_document_describe(out, out->doc, e) || !draw_for(a, ix, e) || !read_fields(&j) ||
+        !ask(&j) || !gn_gold_read(out, a->task, a->contexts ? j.text : j.target, a->many, e)) {
         gn_document_release(out);
         return gn_context(e, "task '%.*s': document %lld", (int)a->task->name.len,
                           a->task->name.data, (long long)ix);

@@ -30,8 +30,8 @@ typedef struct gn_document {
     gn_arena arena; /* what the slices below point into */
     int64_t ix;
     const gn_value *doc;
-    gn_str json;       /* canonical (doc.json) */
-    uint8_t hash[32];  /* its sha256 */
+    gn_str json;       /* in the order of its keys (doc.json) */
+    uint8_t hash[32];  /* sha256 of it with its keys sorted */
     gn_asked *request; /* [n_request] */
     int n_request;
 
@@ -60,6 +60,8 @@ int64_t gn_asker_count(const gn_asker *a); /* documents */
 
 /* Fill *out for document ix; release with gn_document_release(). An error names the document. */
 bool gn_asker_ask(gn_asker *a, int64_t ix, gn_document *out, gn_error *e);
+/* json and hash of it. */
+bool gn_document_describe(gn_document *d, const gn_value *doc, gn_error *e);
 void gn_document_release(gn_document *d);
 
 /* Does an expression (--where) hold of document ix? */

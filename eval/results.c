@@ -30,7 +30,21 @@ static void copy(char *out, size_t size, gn_slice text) {
 #define RUN_COLUMNS                                                                                \
     "SELECT r.id, r.status, r.checkpoint_id, r.build_id, r.started_at, r.ended_at, "               \
     "r.heartbeat_at, r.boot_id, r.pid, r.name, c.name, c.path, c.sha, r.options_json, r.argv, "    \
-    "r.resume_key, r.blessed_at FROM run r JOIN checkpoint c ON c.id = r.checkpoint_id "
+    "r.resume_key, r.blessed_at, json_extract(c.config_json, '$.training.step') FROM run r JOIN "  \
+    "checkpoint c ON c.id = r.checkpoint_id "
+
+/* step-600, checkpoint-600: the number; -1 for other names. */
+static int64_t step_of(gn_slice name) {
+    static const char *const before[] = {"step-", "step_", "step", "checkpoint-"};
+    int64_t step;
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        const gn_slice word = gn_slice_of(before[i]);
+        if (gn_slice_starts(name, word) && gn_parse_integer(gn_slice_from(name, word.len), &step) &&
+            step >= 0)
+            return step;
+    }
+    return -1;
+}
 
 static bool read_run(gn_statement *q, gn_run_row *out, gn_error *e) {
     *out = (gn_run_row){0};
@@ -51,6 +65,7 @@ static bool read_run(gn_statement *q, gn_run_row *out, gn_error *e) {
     gn_str_add(&out->argv, gn_column_text(q, 14));
     gn_str_add(&out->resume_key, gn_column_text(q, 15));
     out->blessed = !gn_column_is_null(q, 16);
+    out->step = gn_column_is_null(q, 17) ? step_of(gn_column_text(q, 10)) : gn_column_int(q, 17);
     return gn_str_ok(&out->options, e) && gn_str_ok(&out->argv, e) && gn_str_ok(&out->path, e) &&
            gn_str_ok(&out->resume_key, e);
 }

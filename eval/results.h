@@ -25,6 +25,7 @@ typedef struct gn_run_row {
     gn_str argv;    /* JSON */
     gn_str resume_key;
     bool blessed;
+    int64_t step; /* of its training, as the checkpoint says it (training.json, step-N); -1 */
 } gn_run_row;
 void gn_run_row_release(gn_run_row *r);
 

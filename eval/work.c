@@ -192,12 +192,11 @@ bool gn_work_make(gn_work *w, gn_suite *s, const gn_suite_task *task, int64_t ix
         *e = own;
         return false;
     }
-    if (w->doc.json.len == 0) { /* it did not come so far */
-        gn_json_write_canonical(&w->doc.json, task->data.eval.doc[ix]);
-        gn_sha256_of(w->doc.json.data, w->doc.json.len, w->doc.hash);
-    }
+    if (w->doc.json.len == 0 && /* it did not come so far */
+        !gn_document_describe(&w->doc, task->data.eval.doc[ix], e))
+        return false;
     gn_str_puts(&w->error, own.message);
-    return gn_str_ok(&w->error, e) && gn_str_ok(&w->doc.json, e);
+    return gn_str_ok(&w->error, e);
 }
 
 void gn_work_release(gn_work *w) {
