@@ -33,7 +33,10 @@ static bool show(const gn_args *a, gn_worker *w, const gn_chat_options *o, gn_er
     bool ok =
         gn_tui_init(&t, gn_args_settings(a), w, wants_unicode(a), e) && gn_chat_view(&chat, o, e);
     if (ok) {
+        const char *wrong = gn_settings_complaints(gn_args_settings(a));
         gn_tui_push(&t, chat);
+        if (wrong[0])
+            gn_tui_note(&t, GN_STYLE_ERROR, "%s\nThe rest holds.", wrong);
         t.color = gn_args_color(a, STDOUT_FILENO);
         ok = gn_tui_run(&t, e);
     }
@@ -102,6 +105,9 @@ static int run(const gn_args *a, gn_error *e) {
     o.bias = bias;
     o.stop = stop;
     ok = ok && converse(a, model, &o, e);
+    /* What the first key took from the screen is still there to be read. */
+    if (ok && gn_settings_complaints(gn_args_settings(a))[0])
+        fprintf(stderr, "gneiss: left out: %s\n", gn_settings_complaints(gn_args_settings(a)));
     free(stop);
     free(bias);
     free(var);

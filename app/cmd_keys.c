@@ -5,7 +5,7 @@
 static int run(const gn_args *a, gn_error *e) {
     gn_keymap m = {0};
     gn_str text = {0};
-    bool ok = gn_keymap_init(&m, e) && gn_keymap_load(&m, e);
+    bool ok = gn_keymap_init(&m, e) && gn_keymap_load(&m, NULL, e);
     if (ok && gn_args_flag(a, "json"))
         for (size_t i = 0; i < m.count; i++) {
             const gn_binding *b = &m.binding[i];

@@ -93,6 +93,8 @@ static int run(int argc, char **argv, gn_error *e) {
     gn_settings *settings = gn_settings_new(e);
     gn_args *args = NULL;
     int code = GN_FAILED;
+    if (settings && c == &gn_cmd_chat)
+        gn_settings_forgive(settings);
     if (settings && gn_settings_load(settings, ".", e))
         args = gn_args_parse(c, argc, argv, settings, e);
     if (args)

@@ -86,6 +86,8 @@ struct gn_settings {
         char *text; /* NULL: unset */
         gn_source source;
     } at[N];
+    bool forgiving;
+    gn_str complaints;
 };
 
 const gn_setting *gn_setting_table(int *n) {
@@ -263,8 +265,21 @@ void gn_settings_free(gn_settings *s) {
         return;
     for (int i = 0; i < N; i++)
         free(s->at[i].text);
+    gn_str_release(&s->complaints);
     free(s);
 }
+
+void gn_settings_forgive(gn_settings *s) { s->forgiving = true; }
+
+bool gn_settings_forgiven(gn_settings *s, gn_error *e) {
+    if (!s->forgiving || e->code == GN_NO_MEMORY)
+        return false;
+    gn_str_fmt(&s->complaints, "%s%s", s->complaints.len ? "\n" : "", e->message);
+    *e = (gn_error){0};
+    return true;
+}
+
+const char *gn_settings_complaints(const gn_settings *s) { return gn_str_text(&s->complaints); }
 
 static bool unknown(gn_slice name, gn_error *e) {
     char hint[80];

@@ -71,6 +71,12 @@ void gn_settings_free(gn_settings *s);
 /* The user's file, the nearest .gneiss (from `folder` up to the one that holds .git,
  * or the root), GNEISS_*. Files that are not there are no error. */
 bool gn_settings_load(gn_settings *s, const char *folder, gn_error *e);
+/* From now on what is wrong in a file or a variable is noted and left out, and the rest is read: a
+ * conversation is not kept from starting by a typing mistake. */
+void gn_settings_forgive(gn_settings *s);
+/* Note what e says, and clear it; false, and e stays, if nothing is forgiven. */
+bool gn_settings_forgiven(gn_settings *s, gn_error *e);
+const char *gn_settings_complaints(const gn_settings *s); /* noted, a line each; "" */
 /* The text of one file; `file` names it in errors: "FILE:LINE: what; did you mean ..." */
 bool gn_settings_read(gn_settings *s, gn_slice text, const char *file, bool project, gn_error *e);
 /* GN_INVALID for a name or value that does not fit. where may be NULL. */

@@ -92,7 +92,8 @@ bool gn_settings_read(gn_settings *s, gn_slice text, const char *file, bool proj
         const size_t len = end ? (size_t)(end - text.data) : text.len;
         snprintf(where, sizeof where, "%s:%d", file, line);
         if (!read_line(s, (gn_slice){text.data, len}, where,
-                       project ? GN_SOURCE_PROJECT : GN_SOURCE_FILE, e))
+                       project ? GN_SOURCE_PROJECT : GN_SOURCE_FILE, e) &&
+            !gn_settings_forgiven(s, e))
             return false;
         text = gn_slice_from(text, len + 1);
     }
@@ -101,8 +102,11 @@ bool gn_settings_read(gn_settings *s, gn_slice text, const char *file, bool proj
 
 static bool read_file(gn_settings *s, const char *path, bool project, gn_error *e) {
     gn_str text = {0};
-    bool ok = !gn_path_exists(path) || (gn_file_read(&text, path, 1 << 20, e) &&
-                                        gn_settings_read(s, gn_str_slice(&text), path, project, e));
+    bool ok = !gn_path_exists(path);
+    if (!ok)
+        ok = gn_file_read(&text, path, 1 << 20, e)
+                 ? gn_settings_read(s, gn_str_slice(&text), path, project, e)
+                 : gn_settings_forgiven(s, e);
     gn_str_release(&text);
     return ok;
 }
@@ -147,7 +151,8 @@ static bool read_environment(gn_settings *s, gn_error *e) {
             name[n++] = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
         snprintf(where, sizeof where, "%.*s", (int)(equal - *v), *v);
         if (!gn_settings_set(s, gn_slice_of(name), gn_slice_of(equal + 1), GN_SOURCE_ENVIRONMENT,
-                             where, e))
+                             where, e) &&
+            !gn_settings_forgiven(s, e))
             return false;
     }
     return true;

@@ -132,8 +132,13 @@ static const char *view_of(gn_slice name, gn_error *e) {
             return views[i];
         gn_near_try(&near, views[i]);
     }
-    gn_fail(e, GN_INVALID, "there is no view '%.*s'%s", name.len > 40 ? 40 : (int)name.len,
-            name.data, gn_near_hint(&near, hint, sizeof hint));
+    gn_str all = {0};
+    for (int i = 0; i < N_VIEWS; i++)
+        gn_str_fmt(&all, "%s%s", i ? ", " : "", views[i]);
+    gn_fail(e, GN_INVALID, "there is no view '%.*s'%s (there are %s)",
+            name.len > 40 ? 40 : (int)name.len, name.data, gn_near_hint(&near, hint, sizeof hint),
+            gn_str_text(&all));
+    gn_str_release(&all);
     return NULL;
 }
 
@@ -142,9 +147,13 @@ static bool unknown_request(gn_slice name, gn_error *e) {
     gn_near near = {.word = name};
     for (int i = 1; i < N; i++)
         gn_near_try(&near, row[i].name);
-    return gn_fail(e, GN_INVALID, "'%.*s' is no key and no request%s",
-                   name.len > 40 ? 40 : (int)name.len, name.data,
-                   gn_near_hint(&near, hint, sizeof hint));
+    return gn_fail(
+        e, GN_INVALID,
+        "'%.*s' is no key and no request%s (gneiss keys lists requests; keys are a character or "
+        "Enter, Esc, Tab, Space, BackSpace, Del, Ins, Up, Down, Left, Right, Home, End, PgUp, "
+        "PgDn, F1 "
+        "to F12, with Ctrl+, Alt+, Shift+ before)",
+        name.len > 40 ? 40 : (int)name.len, name.data, gn_near_hint(&near, hint, sizeof hint));
 }
 
 /* A sequence and its own first key cannot both be bound. */
@@ -203,20 +212,22 @@ static bool read_line(gn_keymap *m, gn_slice s, gn_error *e) {
              : unknown_request(word, e);
 }
 
-bool gn_keymap_read(gn_keymap *m, gn_slice text, const char *file, gn_error *e) {
+bool gn_keymap_read(gn_keymap *m, gn_slice text, const char *file, gn_settings *s, gn_error *e) {
     for (int line = 1; text.len; line++) {
         const char *end = memchr(text.data, '\n', text.len);
         const size_t len = end ? (size_t)(end - text.data) : text.len;
         if (!read_line(m, (gn_slice){text.data, len}, e)) {
             gn_context(e, "%s:%d", file, line);
-            return gn_where(e, "%s:%d", file, line);
+            gn_where(e, "%s:%d", file, line);
+            if (!s || !gn_settings_forgiven(s, e))
+                return false;
         }
         text = gn_slice_from(text, len + 1);
     }
     return true;
 }
 
-bool gn_keymap_load(gn_keymap *m, gn_error *e) {
+bool gn_keymap_load(gn_keymap *m, gn_settings *s, gn_error *e) {
     gn_str path = {0}, text = {0};
     gn_error no_home = {0};
     bool ok = true;
@@ -224,8 +235,9 @@ bool gn_keymap_load(gn_keymap *m, gn_error *e) {
         gn_str_puts(&path, "/keys");
         ok = gn_str_ok(&path, e);
         if (ok && gn_path_exists(gn_str_text(&path)))
-            ok = gn_file_read(&text, gn_str_text(&path), 1 << 20, e) &&
-                 gn_keymap_read(m, gn_str_slice(&text), gn_str_text(&path), e);
+            ok = gn_file_read(&text, gn_str_text(&path), 1 << 20, e)
+                     ? gn_keymap_read(m, gn_str_slice(&text), gn_str_text(&path), s, e)
+                     : s && gn_settings_forgiven(s, e);
     }
     gn_str_release(&path);
     gn_str_release(&text);

@@ -8,6 +8,8 @@
 #include "app/tui/input.h"
 #include "app/tui/requests.h"
 
+struct gn_settings;
+
 typedef struct gn_binding {
     const char *view; /* "write", "read", or a view's name */
     gn_key key[2];    /* the second is zero for a single key */
@@ -22,10 +24,12 @@ typedef struct gn_keymap {
 
 bool gn_keymap_init(gn_keymap *m, gn_error *e); /* the defaults */
 void gn_keymap_release(gn_keymap *m);
-/* A keys file's text over them; errors as "FILE:LINE: ...". */
-bool gn_keymap_read(gn_keymap *m, gn_slice text, const char *file, gn_error *e);
+/* A keys file's text over them; errors as "FILE:LINE: ...". What s forgives is left out and the
+ * rest read; s may be NULL. */
+bool gn_keymap_read(gn_keymap *m, gn_slice text, const char *file, struct gn_settings *s,
+                    gn_error *e);
 /* $XDG_CONFIG_HOME/gneiss/keys, if it is there. */
-bool gn_keymap_load(gn_keymap *m, gn_error *e);
+bool gn_keymap_load(gn_keymap *m, struct gn_settings *s, gn_error *e);
 
 /* What is bound to these keys; *more tells that they begin a longer sequence. */
 const gn_binding *gn_keymap_find(const gn_keymap *m, const char *view, const gn_key *key, int n,

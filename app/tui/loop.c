@@ -9,7 +9,7 @@
 bool gn_tui_init(gn_tui *t, gn_settings *settings, gn_worker *worker, bool unicode, gn_error *e) {
     *t = (gn_tui){.settings = settings, .worker = worker, .dirty = true};
     t->canvas.unicode = unicode;
-    return gn_keymap_init(&t->keymap, e) && gn_keymap_load(&t->keymap, e);
+    return gn_keymap_init(&t->keymap, e) && gn_keymap_load(&t->keymap, settings, e);
 }
 
 void gn_tui_release(gn_tui *t) {

@@ -367,7 +367,10 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         c->sampling = ev->sampling;
         gn_vocabulary_free(c->vocabulary);
         c->vocabulary = gn_vocabulary_copy(ev->vocabulary);
-        if (ev->note.len)
+        if (ev->note.len && t->note.len) { /* what was wrong with the settings stays in sight */
+            gn_str_fmt(&t->note, "\n%s", gn_str_text(&ev->note));
+            t->dirty = true;
+        } else if (ev->note.len)
             gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&ev->note));
         say_next(c, t);
         break;

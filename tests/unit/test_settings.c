@@ -75,6 +75,22 @@ TEST(a_mistake_is_told_with_file_and_line) {
     }
 }
 
+TEST(what_is_wrong_may_be_forgiven_and_the_rest_holds) {
+    gn_settings *s = gn_settings_new(&e);
+    e = (gn_error){0};
+    gn_settings_forgive(s);
+    CHECK(read_text(s, "temp = warm\ntop_k = 7\nxyzzy = 1\nsystem = 'x\nmin_p = .1", false));
+    CHECK(e.code == GN_OK);
+    CHECK_TEXT(gn_settings_complaints(s), "set:1: temp: 'warm' is no number\n"
+                                          "set:3: there is no setting 'xyzzy'\n"
+                                          "set:4: the quote ' is not closed");
+    CHECK(gn_settings_integer(s, "top-k", 0) == 7 && gn_settings_number(s, "min-p", 0) == 0.1 &&
+          !gn_settings_text(s, "temp"));
+    /* A project's file still sets no program. */
+    CHECK(read_text(s, "editor = rm\n", true) && !gn_settings_text(s, "editor"));
+    gn_settings_free(s);
+}
+
 TEST(a_project_may_not_name_programs) {
     gn_settings *s = gn_settings_new(&e);
     CHECK(!read_text(s, "editor = rm", true) && e.code == GN_INVALID);

@@ -1,6 +1,7 @@
 /* test_tui_line.c - keys as bytes, the line they edit, and the table that binds them. */
 /* floor: gn_app */
 #include "app/line.h"
+#include "app/settings.h"
 #include "app/tui/keymap.h"
 #include "tests/check.h"
 
@@ -232,7 +233,7 @@ TEST(a_keys_file_binds_and_unbinds) {
     CHECK(gn_keymap_read(&m,
                          GN_S("# mine\nunbind read g\nbind read g g top\n"
                               "bind chat Ctrl+R regenerate\nbind write F9 /set temp 0.3\n"),
-                         "keys", &e));
+                         "keys", NULL, &e));
     gn_key_parse(GN_S("g"), &g[0]);
     g[1] = g[0];
     CHECK(!gn_keymap_find(&m, "read", g, 1, &more) && more);
@@ -246,8 +247,13 @@ TEST(a_keys_file_binds_and_unbinds) {
         const char *text, *message;
     } wrong[] = {
         {"bnd read x undo", "k:1: want bind or unbind, not 'bnd'"},
-        {"\nbind raed x undo", "k:2: there is no view 'raed'; did you mean 'read'?"},
-        {"bind read x udno", "k:1: 'udno' is no key and no request; did you mean 'undo'?"},
+        {"\nbind raed x undo",
+         "k:2: there is no view 'raed'; did you mean 'read'? (there are write, read, chat, "
+         "sessions, tokens, compare, eval, help)"},
+        {"bind read x udno",
+         "k:1: 'udno' is no key and no request; did you mean 'undo'? (gneiss keys "
+         "lists requests; keys are a character or Enter, Esc, Tab, Space, BackSpace, Del, Ins, Up, "
+         "Down, Left, Right, Home, End, PgUp, PgDn, F1 to F12, with Ctrl+, Alt+, Shift+ before)"},
         {"bind read x", "k:1: want a request or a slash command after the key"},
         {"bind read n x next", "k:1: the first key of the sequence is itself bound: unbind it"},
         {"bind read g next", "k:1: the first key of the sequence is itself bound: unbind it"},
@@ -256,8 +262,28 @@ TEST(a_keys_file_binds_and_unbinds) {
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         e = (gn_error){0};
-        CHECK(!gn_keymap_read(&m, gn_slice_of(wrong[i].text), "k", &e) && e.code == GN_INVALID);
+        CHECK(!gn_keymap_read(&m, gn_slice_of(wrong[i].text), "k", NULL, &e) &&
+              e.code == GN_INVALID);
         CHECK_TEXT(e.message, wrong[i].message);
     }
     gn_keymap_release(&m);
+}
+
+/* A chat starts with the rest of the file, and tells what it left out. */
+TEST(a_wrong_line_of_a_keys_file_may_be_forgiven) {
+    gn_keymap m;
+    gn_error e = {0};
+    bool more;
+    gn_key x;
+    gn_settings *s = gn_settings_new(&e);
+    gn_settings_forgive(s);
+    CHECK(gn_keymap_init(&m, &e));
+    CHECK(gn_keymap_read(&m, GN_S("bnd read x undo\nbind read x undo\nunbind read F8\n"), "k", s,
+                         &e));
+    CHECK_TEXT(gn_settings_complaints(s),
+               "k:1: want bind or unbind, not 'bnd'\nk:3: that key is not bound there");
+    gn_key_parse(GN_S("x"), &x);
+    CHECK(gn_keymap_find(&m, "read", &x, 1, &more)->request == GN_REQUEST_UNDO);
+    gn_keymap_release(&m);
+    gn_settings_free(s);
 }
