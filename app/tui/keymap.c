@@ -19,6 +19,8 @@ static const char *const views[] = {"write",  "read",    "chat", "sessions",
                                     "tokens", "compare", "eval", "help"};
 enum { N_VIEWS = sizeof views / sizeof views[0] };
 
+const char *gn_keymap_view(int i) { return i >= 0 && i < N_VIEWS ? views[i] : NULL; }
+
 const char *gn_request_name(gn_request r) { return (int)r < N ? row[r].name : "slash"; }
 const char *gn_request_help(gn_request r) { return (int)r < N ? row[r].help : ""; }
 

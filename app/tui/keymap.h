@@ -35,6 +35,7 @@ bool gn_keymap_load(gn_keymap *m, struct gn_settings *s, gn_error *e);
 const gn_binding *gn_keymap_find(const gn_keymap *m, const char *view, const gn_key *key, int n,
                                  bool *more);
 
+const char *gn_keymap_view(int i); /* i from 0; NULL past the last */
 const char *gn_request_name(gn_request r);
 const char *gn_request_help(gn_request r);
 gn_request gn_request_find(gn_slice name); /* GN_REQUEST_NONE */
