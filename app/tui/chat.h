@@ -48,8 +48,8 @@ typedef struct gn_chat {
     gn_ids path; /* ids from the root to the head */
 
     gn_str queue[GN_CHAT_QUEUE]; /* written while a reply came */
-    int n_queue;
-    gn_insert *insert; /* [n_insert], by number from 1 */
+    int n_queue, slot;           /* slot: where the message that is edited again belongs; -1 */
+    gn_insert *insert;           /* [n_insert], by number from 1 */
     int n_insert;
 
     bool raw; /* markdown is shown as it was written, whatever the setting says */
@@ -179,6 +179,13 @@ void gn_chat_tool(gn_chat *c, gn_tui *t, gn_slice what);
 void gn_chat_lead_counted(gn_chat *c, gn_tui *t, int64_t tokens);
 
 void gn_chat_complete(gn_chat *c, gn_tui *t); /* chat_complete.c */
+
+/* ---- chat_queue.c ------------------------------------------------------- */
+
+void gn_chat_enqueue(gn_chat *c, gn_tui *t, gn_slice text);
+bool gn_chat_dequeue(gn_chat *c, gn_str *out); /* the next; false: none. Release it */
+void gn_chat_pop(gn_chat *c, gn_tui *t);       /* the last, back into the input */
+void gn_chat_queue(gn_chat *c, gn_tui *t, gn_slice argument);
 
 /* ---- chat_insert.c ------------------------------------------------------ */
 

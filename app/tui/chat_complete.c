@@ -80,13 +80,23 @@ static void blocks(gn_chat *c, gn_tui *t, gn_choices *out) {
     }
 }
 
+static void waiting(gn_chat *c, gn_tui *t, gn_choices *out) {
+    (void)t;
+    for (int i = 0; i < c->n_queue; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", i + 1);
+        gn_choices_add(out, gn_slice_of(number), gn_str_slice(&c->queue[i]), false);
+    }
+}
+
 static const struct {
     gn_slash command;
     source from;
 } arguments[] = {
-    {GN_SLASH_SET, settings}, {GN_SLASH_READ, paths},      {GN_SLASH_DOC, paths},
-    {GN_SLASH_TOOLS, paths},  {GN_SLASH_PROMPT, prompts},  {GN_SLASH_REGEN, numbers},
-    {GN_SLASH_EDIT, numbers}, {GN_SLASH_INSPECT, numbers}, {GN_SLASH_COPY, blocks},
+    {GN_SLASH_SET, settings},  {GN_SLASH_READ, paths},      {GN_SLASH_DOC, paths},
+    {GN_SLASH_TOOLS, paths},   {GN_SLASH_PROMPT, prompts},  {GN_SLASH_REGEN, numbers},
+    {GN_SLASH_EDIT, numbers},  {GN_SLASH_INSPECT, numbers}, {GN_SLASH_COPY, blocks},
+    {GN_SLASH_QUEUE, waiting},
 };
 
 static void commands(const gn_tui *t, gn_choices *out, bool colon) {

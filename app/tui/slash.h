@@ -22,6 +22,7 @@
     X(SET, "/set", "[NAME [VALUE]]", "show or change a setting")                                   \
     X(READ, "/read", "FILE[:A-B]|!CMD",                                                            \
       "into the message: a file, lines of it, a command's output")                                 \
+    X(QUEUE, "/queue", "[N|drop N]", "edit message N of those that wait (the last), or drop it")   \
     X(COPY, "/copy", "[N]", "copy block N of code (the last)")                                     \
     X(STATS, "/stats", "", "speed and reuse of each reply")                                        \
     X(CONTEXT, "/context", "", "what takes how much of the context")                               \

@@ -72,23 +72,13 @@ static void say(gn_chat *c, gn_tui *t, gn_slice text) {
 }
 
 static void say_next(gn_chat *c, gn_tui *t) {
-    if (c->n_queue == 0 || c->answer >= 0 || c->scoring >= 0 || !c->opened)
+    if (c->answer >= 0 || c->scoring >= 0 || !c->opened)
         return;
-    gn_str next = c->queue[0];
-    c->n_queue--;
-    memmove(c->queue, c->queue + 1, (size_t)c->n_queue * sizeof c->queue[0]);
+    gn_str next;
+    if (!gn_chat_dequeue(c, &next))
+        return;
     say(c, t, gn_str_slice(&next));
     gn_str_release(&next);
-}
-
-static void enqueue(gn_chat *c, gn_tui *t, gn_slice text) {
-    if (c->n_queue == GN_CHAT_QUEUE) {
-        gn_line_set(text);
-        gn_tui_note(t, GN_STYLE_ERROR, "%d messages wait already", GN_CHAT_QUEUE);
-        return;
-    }
-    c->queue[c->n_queue] = (gn_str){0};
-    gn_str_add(&c->queue[c->n_queue++], text);
 }
 
 static void stop(gn_chat *c, gn_tui *t) {
@@ -119,7 +109,7 @@ static void said(void *self, gn_tui *t, gn_slice line) {
     if (text.failed)
         gn_chat_no_memory(t);
     else if (c->answer >= 0 || c->scoring >= 0 || !c->opened)
-        enqueue(c, t, gn_str_slice(&text));
+        gn_chat_enqueue(c, t, gn_str_slice(&text));
     else
         say(c, t, gn_str_slice(&text));
     c->follow = true;
@@ -139,14 +129,6 @@ static void select_by(gn_chat *c, gn_tui *t, int by) {
         return;
     c->selected = c->path.id[at];
     gn_chat_show(c, t, c->selected, GN_BYTE_LABEL);
-}
-
-static void pop_queue(gn_chat *c) {
-    if (c->n_queue == 0)
-        return;
-    gn_str last = c->queue[--c->n_queue];
-    gn_line_set(gn_str_slice(&last));
-    gn_str_release(&last);
 }
 
 static void cancel(gn_chat *c, gn_tui *t) {
@@ -181,7 +163,7 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
         gn_chat_complete(c, t);
         return true;
     case GN_REQUEST_POP:
-        pop_queue(c);
+        gn_chat_pop(c, t);
         return true;
     case GN_REQUEST_NEXT:
         select_by(c, t, 1);
@@ -443,6 +425,7 @@ bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
     gn_chat *c = calloc(1, sizeof *c);
     if (!c)
         return gn_fail(e, GN_NO_MEMORY, "chat: out of memory");
+    c->slot = -1;
     c->turns.head = c->answer = c->top_turn = c->selected = c->found_turn = -1;
     c->before = c->beginning.like = c->scoring = -1;
     c->follow = true;
