@@ -59,7 +59,10 @@ void gn_job_release(gn_job *j) {
 /* ---- opening and closing ------------------------------------------------- */
 
 static size_t bytes_of(const gn_engine *g, const gn_job *j) {
-    return j->session ? 0 : gn_engine_state_bytes(g, j->n_prompt + (j->limit > 0 ? j->limit : 0));
+    const int64_t before = j->after ? gn_session_count(j->after) : 0;
+    return j->session
+               ? 0
+               : gn_engine_state_bytes(g, before + j->n_prompt + (j->limit > 0 ? j->limit : 0));
 }
 
 static bool check_prompt(const gn_engine *g, gn_job *j) {
@@ -68,7 +71,8 @@ static bool check_prompt(const gn_engine *g, gn_job *j) {
             return gn_fail(&j->error, GN_INVALID,
                            "token id %d at place %" PRId64 " of the prompt is not in [0, %d)",
                            j->prompt[i], i, g->config.vocab);
-    if (j->n_prompt == 0 && !(j->session && gn_session_logits(j->session)))
+    const gn_session *from = j->session ? j->session : j->after;
+    if (j->n_prompt == 0 && !(from && gn_session_logits(from)))
         return gn_fail(&j->error, GN_INVALID, "an empty prompt: there is nothing to go on from");
     return true;
 }
@@ -93,7 +97,9 @@ static bool open_work(loop *l, gn_job *j) {
     w->next = -1;
     w->began = gn_seconds();
     w->own = !j->session;
-    w->session = j->session ? j->session : gn_session_new(l->g, &j->error);
+    w->session = j->session ? j->session
+                 : j->after ? gn_session_fork(j->after, &j->error)
+                            : gn_session_new(l->g, &j->error);
     if (!w->session || !check_prompt(l->g, j) ||
         !gn_sampler_init(&w->sampler, &j->sampling, l->g->config.vocab, &j->error))
         return false;

@@ -125,7 +125,7 @@ typedef struct gn_saving gn_saving;
 gn_saving *gn_session_save_begin(gn_session *s, const char *path, gn_error *e);
 bool gn_saving_end(gn_saving *v, gn_error *e);
 size_t gn_saving_bytes(const gn_saving *v); /* of the whole file */
-void gn_saving_abort(gn_saving *v); /* NULL is fine */
+void gn_saving_abort(gn_saving *v);         /* NULL is fine */
 gn_session *gn_session_load(gn_engine *g, const char *path, gn_error *e);
 
 /* ---- sampling ----------------------------------------------------------- */
@@ -202,6 +202,8 @@ typedef struct gn_token {
 struct gn_job {
     gn_session
         *session; /* goes on from there and is advanced; NULL: begins and ends with the job */
+    /* Without a session: begin with a fork of this one, which stays as it is. May be NULL. */
+    const gn_session *after;
     const int32_t
         *prompt; /* [n_prompt], read first; may be empty if the session has read something */
     int64_t n_prompt;

@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 
+/* A beginning of fewer tokens is not worth a session. */
+enum { LEAST_SHARED = 16 };
+
 /* What an engine request or job answers. */
 typedef struct asked {
     gn_work *work;
@@ -23,8 +26,10 @@ typedef struct running {
     gn_job **jobs;
     gn_slice *stop;
     size_t n_job;
-    double last;    /* seconds, when a step of generating ended */
-    gn_error error; /* of a hook */
+    double last;               /* seconds, when a step of generating ended */
+    gn_session *shared, *same; /* what all prompts begin with; and what the next ones do */
+    size_t n_same;             /* jobs, from the one begun, that begin with `same` */
+    gn_error error;            /* of a hook */
 } running;
 
 static bool no_memory(gn_error *e) { return gn_fail(e, GN_NO_MEMORY, "out of memory"); }
@@ -177,17 +182,90 @@ static bool reading(void *user, int64_t done, int64_t all) {
     return !r->error.code && between(user, done, all);
 }
 
+/* Tokens that two prompts begin with alike; each keeps one of its own. */
+static int64_t alike(const gn_want *a, const gn_want *b, int64_t most) {
+    int64_t n = 0;
+    most = most < (int64_t)a->context.count - 1 ? most : (int64_t)a->context.count - 1;
+    most = most < (int64_t)b->context.count - 1 ? most : (int64_t)b->context.count - 1;
+    while (n < most && a->context.id[n] == b->context.id[n])
+        n++;
+    return n;
+}
+
+/* A session that has read `to` tokens of a prompt, those after `from` now. */
+static gn_session *read_on(running *r, const gn_session *from, const gn_want *w, int64_t to,
+                           gn_error *e) {
+    const int64_t have = from ? gn_session_count(from) : 0;
+    gn_session *s = from ? gn_session_fork(from, e) : gn_session_new(r->suite->g, e);
+    if (s && !gn_session_feed(s, w->context.id + have, to - have, GN_READ, between, r, e)) {
+        gn_session_free(s);
+        s = NULL;
+    }
+    if (s)
+        r->stats->read += to - have;
+    return s;
+}
+
+/* What a job begins with: what all of them share; for repeats of a prompt all but its end. */
+static bool set_beginning(running *r, size_t i, gn_error *e) {
+    const gn_want *w = r->told[i].want;
+    const int64_t have = r->shared ? gn_session_count(r->shared) : 0;
+    if (r->n_same > 0) {
+        r->n_same--;
+    } else {
+        size_t n = 1;
+        while (i + n < r->n_job && w->context.count == r->told[i + n].want->context.count &&
+               alike(w, r->told[i + n].want, INT64_MAX) == (int64_t)w->context.count - 1)
+            n++;
+        gn_session_free(r->same);
+        r->same = NULL;
+        if (n > 1 && (int64_t)w->context.count - 1 > have) {
+            if (!(r->same = read_on(r, r->shared, w, (int64_t)w->context.count - 1, e)))
+                return false;
+            r->n_same = n - 1;
+        }
+    }
+    const gn_session *after = r->same ? r->same : r->shared;
+    const int64_t skip = after ? gn_session_count(after) : 0;
+    r->job[i].after = after;
+    r->job[i].prompt = w->context.id + skip;
+    r->job[i].n_prompt = (int64_t)w->context.count - skip;
+    return true;
+}
+
 static bool begin(void *user, const gn_job *j) {
     running *r = user;
-    (void)j;
-    return !r->error.code && r->h->begin(r->h->user);
+    if (r->error.code || !r->h->begin(r->h->user))
+        return false;
+    const double began = gn_seconds();
+    const bool ok = !r->suite->o->share || set_beginning(r, (size_t)(j - r->job), &r->error);
+    r->stats->read_s += gn_seconds() - began;
+    r->last += gn_seconds() - began;
+    if (!ok && r->error.code == GN_CANCELLED) /* asked for by a hook */
+        r->error = (gn_error){0};
+    return ok;
+}
+
+/* The prompts' common beginning, read once for all of them. */
+static bool read_shared(running *r, gn_error *e) {
+    int64_t n = INT64_MAX;
+    if (!r->suite->o->share || r->n_job < 2)
+        return true;
+    for (size_t i = 1; i < r->n_job && n >= LEAST_SHARED; i++)
+        n = alike(r->told[0].want, r->told[i].want, n);
+    if (n < LEAST_SHARED)
+        return true;
+    const double began = gn_seconds();
+    r->shared = read_on(r, NULL, r->told[0].want, n, e);
+    r->stats->read_s += gn_seconds() - began;
+    return r->shared != NULL;
 }
 
 static bool token(void *user, gn_job *j, const gn_token *t) {
     running *r = user;
     const asked *a = j->user;
     const double now = gn_seconds();
-    r->stats->write_s += now - r->last;
+    *(t->index == 0 ? &r->stats->read_s : &r->stats->write_s) += now - r->last; /* a prompt's end */
     r->last = now;
     if (r->h->text && !r->h->text(r->h->user, a->work, a->want, t->text)) {
         a->want->failed = true;
@@ -223,7 +301,8 @@ static bool take_answer(running *r, gn_job *j, gn_want *w, gn_error *e) {
     w->prompt_ms = j->prompt_s * 1e3;
     w->gen_ms = j->generate_s * 1e3;
     w->there = true;
-    r->stats->asked += j->n_prompt;
+    w->n_reused = j->reused;
+    r->stats->asked += (int64_t)w->context.count;
     r->stats->read += j->read;
     r->stats->written += (int64_t)n;
     return true;
@@ -296,8 +375,15 @@ static bool generate(running *r, gn_error *e) {
         return no_memory(e);
     for (size_t i = 0; ok && i < r->n_job; i++)
         ok = set_job(r, i, e);
+    gn_error why = {0};
+    const bool begun = ok && read_shared(r, &why);
     r->last = gn_seconds();
-    ok = ok && gn_generate(r->suite->g, r->jobs, (int)r->n_job, &hooks, e);
+    if (begun)
+        ok = gn_generate(r->suite->g, r->jobs, (int)r->n_job, &hooks, e);
+    else if (ok && why.code != GN_CANCELLED) { /* else a hook asked for it: nothing is lost */
+        *e = why;
+        ok = false;
+    }
     for (size_t i = 0; i < r->n_job; i++) {
         free((void *)r->job[i].stop);
         gn_job_release(&r->job[i]);
@@ -338,6 +424,8 @@ bool gn_bundle_run(gn_bundle *b, gn_suite *s, const gn_bundle_hooks *h, gn_eval_
                 ok = add_want(&r, b->work[i], &b->work[i]->want[k], &jobs_room, e);
     ok = ok && tell_complete(&r, e) && score(&r, e) && generate(&r, e) && settle_twins(&r, e) &&
          tell_complete(&r, e);
+    gn_session_free(r.shared);
+    gn_session_free(r.same);
     gn_map_release(&r.first);
     free(r.request);
     free(r.asked);

@@ -97,6 +97,30 @@ check "--detach returns at once; eval watch waits for it; a log is there" detach
 detach_bad() { code 3 long --detach -t offline_opposites --db d2.db --template nothing.jinja && [ -s err ] && ! grep -q "watch it" out; }
 check "--detach of what cannot begin: its error and its exit code" detach_bad
 
+# ---- what prompts have in common
+cat >common.yaml <<'YAML'
+task: common
+dataset_path: json
+dataset_kwargs: {data_files: common.jsonl}
+test_split: train
+description: "All of these questions are of one kind, and each is answered with a single word. "
+doc_to_text: "{{q}}"
+doc_to_target: ""
+generation_kwargs: {until: ["\n"], max_gen_toks: 6}
+metadata: {version: 1}
+YAML
+sed 's/task: common/task: draws/; s/max_gen_toks: 6/max_gen_toks: 6, do_sample: true, temperature: 1.2/; s/^metadata/repeats: 3\nmetadata/' common.yaml >draws.yaml
+printf '{"q":"one?"}\n{"q":"two?"}\n{"q":"one? no"}\n' >common.jsonl
+common() { "$gneiss" eval "$m" -t ./common.yaml,./draws.yaml --max-length 256 --progress none "$@"; }
+answers() { sql "$1" "SELECT s.task_id, s.doc_ix, x.ix, r.output, (SELECT group_concat(t.id || ' ' || t.logprob) FROM token t WHERE t.response_id = r.id) AS said FROM sample s JOIN sample_response x ON x.sample_id = s.id JOIN response r ON r.id = x.response_id ORDER BY 1, 2, 3"; }
+shared() {
+    common --db s.db 2>err && common --no-share --db ns.db 2>err.alone && common --db s5.db --threads 1 --batch-tokens 5 2>/dev/null && same "$(answers ns.db)" "$(answers s.db)" && same "$(answers ns.db)" "$(answers s5.db)" && same 12 "$(answers s.db | wc -l)" || return 1
+    local asked few all
+    asked=$(sed -n 's/.*: \([0-9]*\) tokens asked.*/\1/p' err) few=$(sed -n 's/.* \([0-9]*\) read.*/\1/p' err) all=$(sed -n 's/.* \([0-9]*\) read.*/\1/p' err.alone)
+    same "$asked" "$all" && [ $((few * 3)) -lt "$all" ] || { echo "$few read, of $asked"; return 1; }
+}
+check "what prompts of answers begin with alike is read once; --no-share: the same bits" shared
+
 # ---- which documents
 docs() { short --docs 1,3-4 --db docs.db && same 4,1 "$(sql docs.db "SELECT group_concat(DISTINCT doc_ix) AS l FROM (SELECT doc_ix FROM sample ORDER BY doc_ix DESC) WHERE doc_ix IN (1, 4)" | key l | tr -d '"')" && same 3 "$(rows docs.db "sample WHERE task_id = (SELECT min(task_id) FROM sample)")"; }
 check "--docs" docs
