@@ -229,6 +229,7 @@ const gn_command gn_cmd_sessions = {
              "  gneiss sessions export -1 -o html > oslo.html\n"
              "  gneiss sessions import ~/.config/io.datasette.llm/logs.db -m MODEL",
     .words = "list|show|export|rename|archive|rm|import",
+    .of_session = "show|export|rename|archive|rm",
     .takes = GN_TAKES_MODEL,
     .option = options,
     .run = run,

@@ -33,7 +33,8 @@ typedef struct gn_command {
     const char *summary; /* one line, lower case */
     const char *about;   /* a paragraph and examples for --help; may be NULL */
     const char *words;   /* what the first argument may be, "list|show", for completion; or NULL */
-    unsigned takes;      /* GN_TAKES_...; GN_TAKES_ALWAYS need not be said */
+    const char *of_session;  /* those of words after which a session is named; or NULL */
+    unsigned takes;          /* GN_TAKES_...; GN_TAKES_ALWAYS need not be said */
     const gn_option *option; /* ends with a zeroed one; NULL: none of its own */
     int (*run)(const gn_args *a, gn_error *e);
 } gn_command;

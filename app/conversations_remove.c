@@ -168,7 +168,10 @@ bool gn_conversations_remove(gn_store *s, const char *id, gn_removed *out, gn_er
     gn_sql *sql = gn_store_sql(s);
     gn_str hashes = {0};
     *out = (gn_removed){0};
-    bool ok = is_there(sql, id, e) && gn_sql_begin(sql, e);
+    /* Deleted means gone: freed pages are zeroed, words leave the index, and below the log of
+     * changes is folded in. */
+    bool ok = is_there(sql, id, e) && gn_sql_exec(sql, "PRAGMA secure_delete = ON", e) &&
+              gn_sql_begin(sql, e);
     if (!ok)
         return false;
     ok = collect(sql, id, &hashes, e) && hand_over(sql, id, e);
@@ -180,7 +183,12 @@ bool gn_conversations_remove(gn_store *s, const char *id, gn_removed *out, gn_er
     }
     for (size_t i = 0; ok && i + GN_SHA256_BYTES <= hashes.len; i += GN_SHA256_BYTES)
         ok = drop_message(sql, (gn_slice){hashes.data + i, GN_SHA256_BYTES}, out, e);
-    ok = ok && gn_str_ok(&out->states, e) && gn_sql_commit(sql, e);
+    ok = ok && gn_str_ok(&out->states, e) &&
+         gn_sql_exec(sql, "INSERT INTO message_fts(message_fts) VALUES('optimize')", e) &&
+         gn_sql_commit(sql, e);
+    gn_error busy = {0}; /* a reader holds the log: it is folded in when that ends */
+    if (ok)
+        gn_sql_exec(sql, "PRAGMA wal_checkpoint(TRUNCATE)", &busy);
     if (!ok) {
         gn_sql_rollback(sql);
         gn_str_release(&out->states);

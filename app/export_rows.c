@@ -52,19 +52,24 @@ static void number_or_null(gn_str *out, const char *name, const gn_statement *q,
     }
 }
 
-/* A column that holds JSON, as JSON: what is none is a string. */
+/* A column that holds JSON, as JSON; as a string where it would not come back as it was (a number
+ * that is too large, for one). */
 static void json_or_null(gn_str *out, const char *name, const gn_statement *q, int i) {
     gn_arena a = {0};
     gn_error none = {0};
+    gn_str again = {0};
     const gn_slice text = gn_column_text(q, i);
-    gn_value *v = text.len ? gn_json_parse(&a, text, &none) : NULL;
+    const gn_value *v = text.len ? gn_json_parse(&a, text, &none) : NULL;
     key(out, name);
     if (v)
-        gn_json_write(out, v);
+        gn_json_write(&again, v);
+    if (v && v->kind != GN_STRING && gn_slice_equal(gn_str_slice(&again), text))
+        gn_str_add(out, text);
     else if (text.len)
         gn_json_write_string(out, text);
     else
         gn_str_puts(out, "null");
+    gn_str_release(&again);
     gn_arena_release(&a);
 }
 
@@ -187,12 +192,12 @@ static bool build(rows *r, gn_statement *q, gn_error *e) {
     return true;
 }
 
-/* [id, logprob, rank, entropy, [[id, logprob]...]] */
+/* [place, id, logprob, rank, entropy, [[id, logprob]...]] */
 static bool token(rows *r, gn_statement *q, gn_error *e) {
     const gn_slice alts = gn_column_blob(q, 4);
     gn_str *out = r->out;
     (void)e;
-    gn_str_fmt(out, "[%" PRId64 ",", gn_column_int(q, 0));
+    gn_str_fmt(out, "[%" PRId64 ",%" PRId64 ",", gn_column_int(q, 5), gn_column_int(q, 0));
     gn_json_write_f32(out, (float)gn_column_double(q, 1));
     if (gn_column_is_null(q, 2))
         gn_str_puts(out, ",null,");
@@ -245,7 +250,7 @@ static bool turn(rows *r, gn_statement *q, gn_error *e) {
     text_or_null(out, "created_at", q, 16);
     gn_str_puts(out, ",\"tokens\":[");
     const bool ok = each(r,
-                         "SELECT id, logprob, rank, entropy, alts FROM token "
+                         "SELECT id, logprob, rank, entropy, alts, pos FROM token "
                          "WHERE response_id = ?1 ORDER BY pos",
                          &response, token, e);
     gn_str_puts(out, "]}}");

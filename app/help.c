@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+/* Its letter, unless an option of the command's own has taken it. */
+static char letter_of(const gn_command *c, const gn_option *o) {
+    for (const gn_option *own = c->option; own && own->name && o->letter; own++)
+        if (own->letter == o->letter && own != o && !gn_command_owns(c, o))
+            return 0;
+    return o->letter;
+}
+
 /* "-n, --n MAX" */
 static void spell(gn_str *out, const gn_option *o) {
     if (o->letter)
@@ -68,7 +76,7 @@ static void print_shared(FILE *to, const gn_command *c) {
         if (gn_command_owns(c, o))
             continue;
         gn_str word = {0};
-        if (o->letter)
+        if (letter_of(c, o))
             gn_str_fmt(&word, "-%c/", o->letter);
         gn_str_fmt(&word, "--%s", o->name);
         if (column + 1 + (int)word.len > 79) {
@@ -134,6 +142,30 @@ static void words_of(FILE *to, const char *words) {
         fputc(*p == '|' ? ' ' : *p, to);
 }
 
+/* Ids of sessions, for a shell to complete; with names where it shows descriptions. */
+#define SESSION_IDS                                                                                \
+    "gneiss sessions --limit 50 --json 2>/dev/null | sed -n "                                      \
+    "'s/^{.*\"id\":\"\\([0-9A-Z]*\\)\".*/\\1/p'"
+#define SESSION_IDS_AND_NAMES                                                                      \
+    "gneiss sessions --limit 50 --json 2>/dev/null | sed -n "                                      \
+    "'s/^{.*\"id\":\"\\([0-9A-Z]*\\)\",\"name\":\"\\([^\"]*\\).*/\\1\\t\\2/p'"
+
+/* Does an option's argument name a session? */
+static bool wants_session(const gn_option *o) {
+    return o->argument && (strcmp(o->argument, "S") == 0 || strcmp(o->argument, "S@N") == 0);
+}
+
+/* "sessions:show|sessions:export", what stands before a session's name. */
+static void before_session(FILE *to, const gn_command *c) {
+    const char *lead = "";
+    for (const char *p = c->of_session ? c->of_session : ""; *p;) {
+        const size_t n = strcspn(p, "|");
+        fprintf(to, "%s%s:%.*s", lead, c->name, (int)n, p);
+        lead = "|";
+        p += n + (p[n] == '|');
+    }
+}
+
 static void bash(FILE *to, const gn_command *const *table, int n) {
     fputs("# bash completion for gneiss: eval \"$(gneiss completion bash)\"\n"
           "_gneiss() {\n"
@@ -153,7 +185,14 @@ static void bash(FILE *to, const gn_command *const *table, int n) {
                 fprintf(to, "    %s:--%s) words='", table[i]->name, o->name);
                 words_of(to, o->choice);
                 fputs("' ;;\n", to);
-            }
+            } else if (wants_session(o))
+                fprintf(to, "    %s:--%s) words=$(" SESSION_IDS ") ;;\n", table[i]->name, o->name);
+    for (int i = 0; i < n; i++)
+        if (table[i]->of_session) {
+            fputs("    ", to);
+            before_session(to, table[i]);
+            fputs(") words=$(" SESSION_IDS ") ;;\n", to);
+        }
     fputs("    esac\n    if [ -n \"$words\" ]; then\n"
           "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n        return\n    fi\n"
           "    case ${COMP_WORDS[1]} in\n",
@@ -184,7 +223,9 @@ static void describe(FILE *to, const char *text, const char *also) {
 
 static void zsh(FILE *to, const gn_command *const *table, int n) {
     const gn_option *o;
-    fputs("#compdef gneiss\n_gneiss() {\n    local -a commands\n    commands=(\n", to);
+    fputs("#compdef gneiss\n_gneiss_sessions() {\n    local -a ids\n    ids=(${(f)\"$(" SESSION_IDS
+          ")\"})\n    compadd -a ids\n}\n_gneiss() {\n    local -a commands\n    commands=(\n",
+          to);
     for (int i = 0; i < n; i++) {
         fprintf(to, "        '%s:", table[i]->name);
         describe(to, table[i]->summary, ":");
@@ -204,7 +245,9 @@ static void zsh(FILE *to, const gn_command *const *table, int n) {
                 fputs(":value:(", to);
                 words_of(to, o->choice);
                 fputc(')', to);
-            } else if (o->argument)
+            } else if (wants_session(o))
+                fputs(":session:_gneiss_sessions", to);
+            else if (o->argument)
                 fputs(":value:_files", to);
             fputc('\'', to);
         }
@@ -213,6 +256,8 @@ static void zsh(FILE *to, const gn_command *const *table, int n) {
             words_of(to, table[i]->words);
             fputs(")'", to);
         }
+        if (table[i]->of_session)
+            fputs(" \\\n        '2:session:_gneiss_sessions'", to);
         fputs(" '*:file:_files' ;;\n", to);
     }
     fputs("    esac\n}\ncompdef _gneiss gneiss\n", to);
@@ -220,6 +265,7 @@ static void zsh(FILE *to, const gn_command *const *table, int n) {
 
 static void fish(FILE *to, const gn_command *const *table, int n) {
     const gn_option *o;
+    fputs("function __gneiss_sessions\n    " SESSION_IDS_AND_NAMES "\nend\n", to);
     for (int i = 0; i < n; i++) {
         fprintf(to, "complete -c gneiss -n __fish_use_subcommand -f -a %s -d '", table[i]->name);
         describe(to, table[i]->summary, "");
@@ -229,13 +275,15 @@ static void fish(FILE *to, const gn_command *const *table, int n) {
         for (int k = 0; (o = gn_command_option(table[i], k)); k++) {
             fprintf(to, "complete -c gneiss -n '__fish_seen_subcommand_from %s' -l %s",
                     table[i]->name, o->name);
-            if (o->letter)
+            if (letter_of(table[i], o))
                 fprintf(to, " -s %c", o->letter);
             if (o->type == GN_TYPE_CHOICE) {
                 fputs(" -x -a '", to);
                 words_of(to, o->choice);
                 fputs("'", to);
-            } else if (o->argument && o->argument[0] != '[')
+            } else if (wants_session(o))
+                fputs(" -x -a '(__gneiss_sessions)'", to);
+            else if (o->argument && o->argument[0] != '[')
                 fputs(" -r", to);
             fputs(" -d '", to);
             describe(to, o->help, "");
@@ -246,6 +294,14 @@ static void fish(FILE *to, const gn_command *const *table, int n) {
                     table[i]->name);
             words_of(to, table[i]->words);
             fputs("'\n", to);
+        }
+        if (table[i]->of_session) {
+            fprintf(to,
+                    "complete -c gneiss -n '__fish_seen_subcommand_from %s; and "
+                    "__fish_seen_subcommand_from ",
+                    table[i]->name);
+            words_of(to, table[i]->of_session);
+            fputs("' -f -a '(__gneiss_sessions)'\n", to);
         }
     }
 }

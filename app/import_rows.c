@@ -79,8 +79,11 @@ static void bind(gn_statement *q, int i, const gn_value *v) {
 
 static void bind_json(gn_statement *q, int i, const gn_value *v) {
     gn_str text = {0};
-    gn_json_write(&text, v);
-    if (v)
+    if (gn_value_is(v, GN_STRING))
+        gn_str_add(&text, v->string);
+    else if (v)
+        gn_json_write(&text, v);
+    if (text.len)
         gn_bind_text(q, i, gn_str_slice(&text));
     else
         gn_bind_text(q, i, GN_S("{}"));
@@ -282,13 +285,14 @@ static bool branches(rows *r, gn_error *e) {
 
 /* ---- how replies came to be ---------------------------------------------------------------- */
 
-/* [id, logprob, rank, entropy, [[id, logprob]...]] */
-static bool one_token(rows *r, int64_t response, size_t pos, const gn_value *v, gn_error *e) {
-    const gn_value *alts = gn_value_at(v, 4);
+/* [place, id, logprob, rank, entropy, [[id, logprob]...]] */
+static bool one_token(rows *r, int64_t response, size_t i, const gn_value *v, gn_error *e) {
+    const gn_value *alts = gn_value_at(v, 5);
     gn_str blob = {0};
-    bool ok = gn_value_is(gn_value_at(v, 0), GN_INTEGER);
-    for (size_t i = 0; ok && i < gn_value_count(alts); i++) {
-        const gn_value *one = gn_value_at(alts, i);
+    bool ok =
+        gn_value_is(gn_value_at(v, 0), GN_INTEGER) && gn_value_is(gn_value_at(v, 1), GN_INTEGER);
+    for (size_t k = 0; ok && k < gn_value_count(alts); k++) {
+        const gn_value *one = gn_value_at(alts, k);
         double logprob;
         int64_t id;
         ok = gn_value_to_integer(gn_value_at(one, 0), &id) && id >= INT32_MIN && id <= INT32_MAX &&
@@ -306,9 +310,8 @@ static bool one_token(rows *r, int64_t response, size_t pos, const gn_value *v, 
            : NULL;
     if (q) {
         gn_bind_int(q, 1, response);
-        gn_bind_int(q, 2, (int64_t)pos);
-        for (int i = 0; i < 4; i++)
-            bind(q, 3 + i, gn_value_at(v, (size_t)i));
+        for (int k = 0; k < 5; k++)
+            bind(q, 2 + k, gn_value_at(v, (size_t)k));
         gn_bind_null(q, 9);
         if (blob.len) {
             gn_top first;
@@ -320,7 +323,7 @@ static bool one_token(rows *r, int64_t response, size_t pos, const gn_value *v, 
         ok = gn_str_ok(&blob, e) && gn_sql_run(q, e);
     }
     gn_str_release(&blob);
-    return (ok && q) || (e->code == GN_OK ? bad(e, "token", pos) : false);
+    return (ok && q) || (e->code == GN_OK ? bad(e, "token", i) : false);
 }
 
 static bool response(rows *r, const gn_value *v, int64_t *id, gn_error *e) {

@@ -135,6 +135,10 @@ void gn_chat_show_what(gn_chat *c, gn_tui *t, gn_slice what); /* "prompt", "toke
 /* Tokens that a turn adds; where that is not known a guess, and *exact is made false. */
 int64_t gn_chat_tokens_of(const gn_turn *turn, bool *exact);
 
+/* ---- chat_sessions.c ---------------------------------------------------- */
+
+void gn_chat_sessions(gn_chat *c, gn_tui *t); /* F2 */
+
 /* ---- chat_tokens.c ------------------------------------------------------ */
 
 void gn_beginning_release(gn_beginning *b); /* and empty again */

@@ -56,7 +56,7 @@ static bool is_writable(gn_tui *t) { return top(t)->op->said != NULL; }
 
 /* ---- a line at the bottom: search, command ------------------------------ */
 
-static void ask(gn_tui *t, char what) {
+void gn_tui_ask(gn_tui *t, char what) {
     gn_str_cut(&t->draft, 0);
     gn_str_add(&t->draft, gn_line_text());
     gn_line_set((gn_slice){"", 0});
@@ -189,10 +189,10 @@ void gn_tui_request(gn_tui *t, gn_request r, const char *argument) {
         t->mode = GN_MODE_WRITE;
         break;
     case GN_REQUEST_SEARCH:
-        ask(t, '/');
+        gn_tui_ask(t, '/');
         break;
     case GN_REQUEST_COMMAND:
-        ask(t, ':');
+        gn_tui_ask(t, ':');
         break;
     case GN_REQUEST_HELP:
         toggle_help(t);

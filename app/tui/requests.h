@@ -35,6 +35,8 @@
     X(REDO, "redo", "", "U", "undo the undo")                                                      \
     X(SIBLING_LEFT, "sibling-left", "Alt+Left", "[", "the answer before, of several")              \
     X(SIBLING_RIGHT, "sibling-right", "Alt+Right", "]", "the answer after, of several")            \
+    X(FORK, "fork", "", "f", "a branch from the selected message on")                              \
+    X(PIN, "pin", "", "P", "keep the state at the end of the selected message, or no longer")      \
     X(COPY, "copy", "", "y",                                                                       \
       "copy a block of code: the first of the selected message, else the last")                    \
     X(RAW, "raw", "", "m", "markdown as it was written, or shown as it is meant")                  \
@@ -57,6 +59,12 @@
     X(REQUEUE, "requeue", "", "", "ask the selected sample again")                                 \
     X(REQUEST_JSON, "request-json", "", "", "the selected sample's requests and answers, raw")     \
     X(PANE, "pane", "", "", "the other pane")                                                      \
+    X(SESSIONS, "sessions", "F2", "F2 s", "all conversations, and the tree of one")                \
+    X(MAXIMISE, "maximise", "", "O", "one half of the screen alone, or both")                      \
+    X(MARK, "mark", "", "", "mark a message, to compare two")                                      \
+    X(COMPARE, "compare", "", "", "the two marked texts, side by side")                            \
+    X(ARCHIVE, "archive", "", "", "put a conversation away; :rm! deletes it")                      \
+    X(SEARCH_UP, "search-up", "", "", "search upwards")                                            \
     X(HELP, "help", "F1", "F1 h ?", "this help")                                                   \
     X(REDRAW, "redraw", "Ctrl+L", "Ctrl+L", "draw the screen again")                               \
     X(SUSPEND, "suspend", "Ctrl+Z", "Ctrl+Z", "back to the shell; fg returns")                     \
@@ -75,7 +83,12 @@
     X("eval", "o", FILTER)                                                                         \
     X("eval", "R", REQUEUE)                                                                        \
     X("eval", "J", REQUEST_JSON)                                                                   \
-    X("eval", "Tab", PANE)
+    X("eval", "Tab", PANE)                                                                         \
+    X("sessions", "Tab", PANE)                                                                     \
+    X("sessions", "Space", MARK)                                                                   \
+    X("sessions", "c", COMPARE)                                                                    \
+    X("sessions", "d", ARCHIVE)                                                                    \
+    X("sessions", "?", SEARCH_UP)
 
 typedef enum gn_request {
     GN_REQUEST_NONE,

@@ -8,6 +8,7 @@
 #ifndef GN_TUI_VIEW_H
 #define GN_TUI_VIEW_H
 
+#include "app/history.h"
 #include "app/settings.h"
 #include "app/tui/canvas.h"
 #include "app/tui/keymap.h"
@@ -53,9 +54,10 @@ struct gn_tui {
     gn_key first;         /* of a key sequence that is not complete; code 0: none */
     gn_str note;          /* what the program has to say, until the next key */
     gn_style note_style;
-    double now;  /* seconds, of this turn of the loop */
-    double wake; /* when the views want a GN_EVENT_TOLD of the clock; 0: never */
-    bool dirty;  /* something changed: draw */
+    double now;    /* seconds, of this turn of the loop */
+    double wake;   /* when the views want a GN_EVENT_TOLD of the clock; 0: never */
+    int64_t clock; /* seconds since 1970, for "today"; 0: the system's */
+    bool dirty;    /* something changed: draw */
     bool quit;
     bool color;       /* wanted */
     gn_error failure; /* why it quit, if not because it was asked to */
@@ -81,6 +83,8 @@ void gn_tui_note(gn_tui *t, gn_style style, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool gn_tui_push(gn_tui *t, gn_view view); /* false, and closed, when the stack is full */
 void gn_tui_pop(gn_tui *t);
+/* Ask for a line at the bottom: '/' a search, ':' a command. */
+void gn_tui_ask(gn_tui *t, char what);
 void gn_tui_request(gn_tui *t, gn_request r, const char *argument);
 void gn_tui_input(gn_tui *t, const gn_input_event *ev);
 void gn_tui_events(gn_tui *t); /* whatever the worker has to tell */
@@ -115,6 +119,28 @@ typedef struct gn_eval_screen {
 bool gn_eval_view(gn_view *out, gn_tui *t, const gn_eval_screen *o, gn_error *e);
 /* A text to page through; the title stands in its status line. */
 bool gn_text_view(gn_view *out, const char *title, gn_slice text, gn_error *e);
+
+/* What the sessions view knows of the chat, and asks of it. Each that acts says in a note why it
+ * does not, and returns false then. hash: a message [32]; NULL: where the session stood. */
+typedef struct gn_sessions_host {
+    void *user;
+    gn_history *history;        /* NULL: nothing is kept */
+    const char *folder;         /* of the state files; NULL: none */
+    const gn_transcript *turns; /* the conversation in the chat; what is held is told in it */
+    const char *session;        /* its id; "": it is not kept (yet) */
+    bool is_private;
+    const char *name;     /* of the conversation */
+    const char *numerics; /* whose states count; NULL: any */
+    bool (*open)(void *user, gn_tui *t, const char *session, const uint8_t *hash);
+    bool (*go)(void *user, gn_tui *t, int64_t turn); /* in the chat's own conversation */
+    /* A branch of the chat's own conversation; of another one a session of its own. */
+    bool (*branch)(void *user, gn_tui *t, int64_t turn);
+    bool (*fork)(void *user, gn_tui *t, const char *session, const uint8_t *hash);
+    bool (*pin)(void *user, gn_tui *t, int64_t turn);
+} gn_sessions_host;
+bool gn_sessions_view(gn_view *out, gn_tui *t, const gn_sessions_host *host, gn_error *e);
+/* Two texts side by side, and where they part; all of it is copied. */
+bool gn_texts_view(gn_view *out, const char *const title[2], const gn_slice text[2], gn_error *e);
 bool gn_help_view(gn_view *out, const gn_tui *t, gn_error *e);
 /* The key table as text, for the help view and `gneiss keys`. */
 void gn_keymap_text(const gn_keymap *m, gn_str *out);

@@ -187,6 +187,9 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
     case GN_REQUEST_SEARCH_BACK:
         gn_chat_search(c, t, r == GN_REQUEST_SEARCH_NEXT ? 1 : -1);
         return true;
+    case GN_REQUEST_SESSIONS:
+        gn_chat_sessions(c, t);
+        return true;
     case GN_REQUEST_TOKENS: {
         const gn_turn *turn = gn_chat_chosen(c);
         if (turn)

@@ -73,6 +73,8 @@ removed() {
         same 0 "$("$gneiss" db --chats "SELECT count(*) AS n FROM message WHERE content LIKE '%ferry%'" --json | key n)"
 }
 check "rm deletes its messages, and they are found no more" removed
+gone() { [ -s "$XDG_DATA_HOME/gneiss/chats.db" ] && ! grep -aqi 'ferry\|hovedoya' "$XDG_DATA_HOME"/gneiss/chats.db*; }
+check "and nothing of them is left in the file" gone
 readonly_db() { code 2 "$gneiss" sessions rm -1 --readonly && same 1 "$(count)"; }
 check "--readonly writes nothing" readonly_db
 garbage() {
@@ -107,6 +109,12 @@ logs() {
     grep -q 'answer to second' out && code 0 "$gneiss" sessions -q "fragment" && [ "$(wc -l <out)" = 4 ]
 }
 check "llm's logs.db, the old layout and the new" logs
-completed() { "$gneiss" completion bash | grep -q 'sessions)' && says rename "$gneiss" sessions --help; }
-check "completion and --help know it" completed
+completed() {
+    local -a COMP_WORDS=(gneiss sessions show "")
+    local COMP_CWORD=3 PATH=$(dirname "$gneiss"):$PATH COMPREPLY=()
+    eval "$("$gneiss" completion bash)" && _gneiss && same "$(ids | sort)" "$(printf '%s\n' "${COMPREPLY[@]}" | sort)"
+}
+check "bash completes the sessions that are there" completed
+helped() { says rename "$gneiss" sessions --help && ! "$gneiss" sessions --help | grep -q -- '-q/--quiet'; }
+check "--help tells its words, and that -q is its own" helped
 close
