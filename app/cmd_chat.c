@@ -1,5 +1,6 @@
 /* cmd_chat.c - gneiss chat: a conversation on a screen of its own. */
 #include "app/command.h"
+#include "app/history.h"
 #include "app/line.h"
 #include "app/saved.h"
 #include "app/tui/view.h"
@@ -70,6 +71,123 @@ static gn_slice *stops_of(const gn_args *a, int *n, gn_error *e) {
     return stop;
 }
 
+/* ---- which conversation ------------------------------------------------- */
+
+/* Message n of the way to the head, as the screen numbers them; of a message of a person's what
+ * stands before it, so that it can be said anew. 0: the head. */
+static const gn_turn *message_at(const gn_transcript *t, int64_t n) {
+    gn_ids path = {0};
+    const gn_turn *found = n == 0 ? gn_transcript_turn(t, t->head) : NULL;
+    int64_t number = 0;
+    if (!found && gn_transcript_path(t, t->head, &path))
+        for (size_t i = 0; i < path.count && !found; i++)
+            if (!gn_role_leads(t->turn[path.id[i]]->role) && ++number == n)
+                found = t->turn[path.id[i]];
+    gn_ids_release(&path);
+    return found && gn_role_asks(found->role) ? gn_transcript_turn(t, found->parent) : found;
+}
+
+/* --fork S@N: a session of its own that begins as S does. */
+static bool fork_at(gn_history *h, const char *what, char id[GN_ULID], gn_error *e) {
+    const char *at = strrchr(what, '@');
+    int64_t n = 0;
+    char from[GN_ULID];
+    gn_transcript t = {.head = -1};
+    gn_record r = {0};
+    const gn_slice name = {what, at ? (size_t)(at - what) : strlen(what)};
+    if (at && (!gn_parse_integer(gn_slice_of(at + 1), &n) || n < 1)) {
+        gn_fail(e, GN_INVALID, "--fork: want S@N with the number of a message, not '%.60s'", what);
+        return gn_where(e, "--fork");
+    }
+    bool ok = gn_history_find(h, name, from, e) && gn_history_load(h, from, &t, &r, e);
+    const gn_turn *turn = ok ? message_at(&t, n) : NULL;
+    if (ok && !turn)
+        ok = gn_fail(e, GN_INVALID, "--fork: session %s has no message %lld", from, (long long)n);
+    ok = ok && gn_history_fork(h, from, turn->hash, id, e);
+    gn_transcript_release(&t);
+    return ok || gn_where(e, "--fork");
+}
+
+/* id of the session to go on with; "": a new one. */
+static bool find_session(const gn_args *a, gn_history *h, char id[GN_ULID], gn_error *e) {
+    const char *name = gn_args_text(a, "session", NULL), *fork = gn_args_text(a, "fork", NULL);
+    id[0] = '\0';
+    if (gn_args_flag(a, "continue"))
+        return gn_history_find(h, GN_S("-1"), id, e);
+    if (name)
+        return gn_history_find(h, gn_slice_of(name), id, e) || gn_where(e, "--session");
+    return !fork || fork_at(h, fork, id, e);
+}
+
+/* Where no model is named: the session's own, or that of the last session there was. */
+static bool use_model_of(const gn_args *a, gn_history *h, const char *id, gn_error *e) {
+    char last[GN_ULID];
+    gn_error none = {0};
+    gn_session_info info;
+    const char *setting = gn_settings_text(gn_args_settings(a), "model");
+    if (gn_args_given(a, "model") || gn_args_count(a) > 0 || (!id[0] && setting && setting[0]))
+        return true;
+    if (!id[0] && !gn_history_find(h, GN_S("-1"), last, &none))
+        return true; /* the one that comes with the program, if there is one */
+    if (!gn_history_info(h, id[0] ? id : last, &info, e))
+        return false;
+    bool ok = true;
+    if (gn_path_exists(gn_str_text(&info.path)))
+        ok = gn_settings_set(gn_args_settings(a), GN_S("model"), gn_str_slice(&info.path),
+                             GN_SOURCE_FLAG, NULL, e);
+    else if (id[0])
+        ok = gn_fail(e, GN_IO,
+                     "the model %s of that session is no longer at '%.150s'; name one: "
+                     "gneiss chat MODEL --session %s",
+                     gn_str_text(&info.model), gn_str_text(&info.path), id);
+    gn_session_info_release(&info);
+    return ok;
+}
+
+static const char *const resumes[] = {"continue", "session", "fork"};
+
+static bool check_session(const gn_args *a, int *given, gn_error *e) {
+    *given = 0;
+    for (int i = 0; i < 3; i++)
+        *given += gn_args_given(a, resumes[i]);
+    if (*given > 1)
+        return gn_fail(e, GN_INVALID,
+                       "-c, --session and --fork each say which conversation; "
+                       "want one of them");
+    if (*given && (gn_args_given(a, "system") || gn_args_given(a, "prompt")))
+        return gn_fail(e, GN_INVALID, "a conversation has its system prompt; /system changes it");
+    return true;
+}
+
+/* The database, and which of its conversations; o is filled in. */
+static bool open_history(const gn_args *a, gn_chat_options *o, char id[GN_ULID], gn_error *e) {
+    int given;
+    o->off_disk = gn_args_flag(a, "private");
+    id[0] = '\0';
+    if (!check_session(a, &given, e))
+        return false;
+    o->history = gn_history_open(NULL, false, e);
+    if (!o->history && o->off_disk && !given) {
+        *e = (gn_error){0}; /* it was only to be asked for the last model */
+        return true;
+    }
+    if (!o->history) {
+        char why[sizeof e->message];
+        memcpy(why, e->message, sizeof why);
+        return gn_fail(e, e->code, "%.400s (gneiss chat --private keeps nothing)", why);
+    }
+    if (!find_session(a, o->history, id, e) || !use_model_of(a, o->history, id, e))
+        return false;
+    o->session = id[0] ? id : NULL;
+    o->state_dir = gn_args_text(a, "state-dir", "");
+    o->state_disk = gn_args_size(a, "state-disk", (size_t)8 << 30);
+    if (o->off_disk && !id[0]) {
+        gn_history_close(o->history);
+        o->history = NULL;
+    }
+    return true;
+}
+
 static bool converse(const gn_args *a, const char *model, const gn_chat_options *o, gn_error *e) {
     const char *file = gn_args_text(a, "template", NULL);
     gn_engine_options engine = gn_args_engine_options(a);
@@ -78,7 +196,9 @@ static bool converse(const gn_args *a, const char *model, const gn_chat_options 
     if (ok && file)
         engine.chat_template = gn_str_text(&template);
     ok = ok && gn_line_open(e);
-    gn_worker *w = ok ? gn_worker_open(model, &engine, NULL, e) : NULL;
+    gn_worker *w =
+        ok ? gn_worker_open(model, &engine, o->history && !o->off_disk ? o->state_dir : NULL, e)
+           : NULL;
     ok = w && show(a, w, o, e);
     if (w)
         w->close(w);
@@ -91,9 +211,13 @@ static int run(const gn_args *a, gn_error *e) {
     const char *model;
     int first;
     gn_bias *bias = NULL;
+    char session[GN_ULID];
     gn_chat_options o = {0};
-    if (!gn_args_model(a, &model, &first, e) || !check(a, first, e) || !has_screen(model, e))
+    if (!open_history(a, &o, session, e) || !gn_args_model(a, &model, &first, e) ||
+        !check(a, first, e) || !has_screen(model, e)) {
+        gn_history_close(o.history);
         return GN_FAILED;
+    }
     gn_slice *stop = stops_of(a, &o.n_stop, e);
     bool ok =
         stop && gn_args_bias(a, INT32_MAX, &bias, &o.n_bias, e) && gn_args_seed(a, &o.seed, e);
@@ -111,16 +235,28 @@ static int run(const gn_args *a, gn_error *e) {
     free(stop);
     free(bias);
     free(var);
+    gn_history_close(o.history);
     return ok ? GN_EXIT_YES : GN_FAILED;
 }
 
+static const gn_option chat_options[] = {
+    {'c', "continue", NULL, "go on with the conversation used last", GN_TYPE_FLAG, 0, 0, NULL},
+    {0, "session", "S", "go on with this one: name, beginning of its id, -1, -2", GN_TYPE_TEXT, 0,
+     0, NULL},
+    {0, "fork", "S[@N]", "begin a new one as S is up to message N", GN_TYPE_TEXT, 0, 0, NULL},
+    {0, "private", NULL, "keep nothing on the disk", GN_TYPE_FLAG, 0, 0, NULL},
+    {0},
+};
+
 const gn_command gn_cmd_chat = {
     .name = "chat",
-    .usage = "[MODEL] [-s TEXT | -p NAME] [-n MAX]",
+    .usage = "[MODEL] [-c | --session S | --fork S@N] [-s TEXT | -p NAME] [-n MAX] [--private]",
     .summary = "talk with a model, on the whole screen",
     .about = "Enter sends, Esc stops a reply, F1 shows all keys and commands, Ctrl+D quits.\n"
              "What is written while a reply comes is sent after it. Each turn reads only what\n"
-             "is new; the status line tells how much was reused and read.",
+             "is new; the status line tells how much was reused and read. Conversations are\n"
+             "kept: gneiss sessions lists them, and without MODEL the last one's is taken.",
+    .option = chat_options,
     .takes = GN_TAKES_MODEL | GN_TAKES_DEFAULT | GN_TAKES_SAMPLING | GN_TAKES_TEXT | GN_TAKES_CHAT,
     .run = run,
 };

@@ -183,13 +183,13 @@ static void write_options(const gn_turn *turn, const gn_reply *reply, gn_str *ou
 }
 
 /* The same question has the same hash, whoever is asked. */
-static bool request_hash(const keeping *k, gn_slice options, uint8_t hash[GN_SHA256_BYTES],
-                         gn_error *e) {
+static bool request_hash(const keeping *k, size_t n, gn_slice options,
+                         uint8_t hash[GN_SHA256_BYTES], gn_error *e) {
     gn_key *key = gn_key_new();
     if (!key)
         return gn_fail(e, GN_NO_MEMORY, "conversations: out of memory");
     gn_key_text(key, GN_S("generate"));
-    for (size_t i = 0; i + 1 < k->path.count; i++) {
+    for (size_t i = 0; i < n; i++) {
         gn_key_text(key, gn_slice_of(gn_role_name(turn_at(k, i)->role)));
         gn_key_text(key, gn_str_slice(&turn_at(k, i)->text));
     }
@@ -211,15 +211,15 @@ static bool put_tokens(gn_history *h, int64_t response, const gn_tokens *made, g
                                 made->count - first, made->k, e);
 }
 
-static bool put_reply(gn_history *h, const gn_record *r, const keeping *k, const gn_reply *reply,
-                      gn_error *e) {
-    const gn_turn *turn = turn_at(k, k->path.count - 1);
+static bool put_reply(gn_history *h, const gn_record *r, const keeping *k, size_t i,
+                      const gn_reply *reply, gn_error *e) {
+    const gn_turn *turn = turn_at(k, i);
     uint8_t asked[GN_SHA256_BYTES];
     char id[GN_ULID];
     gn_str options = {0};
     write_options(turn, reply, &options);
     const gn_slice text = gn_str_slice(&options);
-    bool ok = gn_str_ok(&options, e) && request_hash(k, text, asked, e) && gn_ulid(id, e);
+    bool ok = gn_str_ok(&options, e) && request_hash(k, i, text, asked, e) && gn_ulid(id, e);
     const gn_response response = {.request_hash = asked,
                                   .checkpoint = r->checkpoint,
                                   .build = r->build,
@@ -236,7 +236,7 @@ static bool put_reply(gn_history *h, const gn_record *r, const keeping *k, const
          gn_history_run(h, e,
                         "INSERT INTO turn(id, session_id, message, response_id, options_json, "
                         "created_at) VALUES(?,?,?,?,?," GN_NOW ")",
-                        "sshit", id, r->id, k->hash[k->path.count - 1], row, &text);
+                        "sshit", id, r->id, k->hash[i], row, &text);
     gn_str_release(&options);
     return ok;
 }
@@ -250,22 +250,42 @@ static bool set_head(gn_history *h, const gn_record *r, const uint8_t *hash, gn_
             gn_fail(e, GN_IO, "session '%.40s' is gone: it was removed meanwhile", r->id));
 }
 
+/* A turn that has no row yet. How a reply came to be goes with it, also from where it was copied
+ * or had another row. */
+static bool keep_turn(gn_history *h, const gn_record *r, const keeping *k, size_t i,
+                      const gn_reply *reply, gn_error *e) {
+    static const gn_reply copied;
+    const gn_turn *turn = turn_at(k, i);
+    const uint8_t *parent = i ? k->hash[i - 1] : r->tokenizer;
+    if (!gn_message_hash(parent, turn->role, &turn->ids, gn_str_slice(&turn->text), k->hash[i],
+                         e) ||
+        !put_message(h, turn, parent, i == 0, k->hash[i], e))
+        return false;
+    const uint8_t *was = former(k, i);
+    if (was)
+        return gn_history_run(h, e,
+                              "UPDATE turn SET message = ? WHERE message = ? AND session_id = ?",
+                              "hhs", k->hash[i], was, r->id);
+    return turn->role != GN_ROLE_MODEL || turn->edited ||
+           put_reply(h, r, k, i, reply ? reply : &copied, e);
+}
+
 static bool keep(gn_history *h, gn_record *r, const keeping *k, const gn_reply *reply,
                  gn_error *e) {
-    if (!r->id[0] && !make_session(h, r, name_of(k->t, &k->path), e))
+    bool is_new = !r->id[0];
+    if (is_new && !make_session(h, r, name_of(k->t, &k->path), e))
         return false;
     for (size_t i = 0; i < k->path.count; i++) {
-        const gn_turn *turn = turn_at(k, i);
-        const uint8_t *parent = i ? k->hash[i - 1] : r->tokenizer;
-        if (turn->stored)
-            memcpy(k->hash[i], turn->hash, GN_SHA256_BYTES);
-        else if (!gn_message_hash(parent, turn->role, &turn->ids, gn_str_slice(&turn->text),
-                                  k->hash[i], e) ||
-                 !put_message(h, turn, parent, i == 0, k->hash[i], e))
+        if (turn_at(k, i)->stored)
+            memcpy(k->hash[i], turn_at(k, i)->hash, GN_SHA256_BYTES);
+        else if (!keep_turn(h, r, k, i, i + 1 == k->path.count ? reply : NULL, e))
             return false;
+        else
+            is_new = true;
     }
-    return advance(h, r, k, e) && set_head(h, r, k->hash[k->path.count - 1], e) &&
-           (!reply || put_reply(h, r, k, reply, e)) && drop_former(h, k, e);
+    /* A question that is asked again stands on a branch already. */
+    return (!is_new || advance(h, r, k, e)) && set_head(h, r, k->hash[k->path.count - 1], e) &&
+           drop_former(h, k, e);
 }
 
 bool gn_history_keep(gn_history *h, gn_record *r, gn_transcript *t, int64_t id,

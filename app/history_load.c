@@ -134,7 +134,7 @@ bool gn_history_load(gn_history *h, const char *id, gn_transcript *t, gn_record 
         memcpy(r->id, info.id, sizeof r->id);
         r->checkpoint = info.checkpoint;
         r->branch[0] = 0;
-        t->head = info.has_head ? gn_history_turn(t, info.head) : -1;
+        t->head = info.has_head ? gn_history_turn(t, info.head) : (int64_t)t->count - 1;
     } else {
         gn_transcript_release(t);
         gn_context(e, "session '%.40s'", id);

@@ -64,10 +64,15 @@ bool gn_history_states(gn_history *h, const char *id, int64_t checkpoint, const 
         "sis", id, checkpoint, numerics);
     if (!q)
         return false;
+    for (size_t i = 0; i < t->count; i++) {
+        t->turn[i]->on_disk = t->turn[i]->pinned = false;
+        t->turn[i]->held = t->turn[i]->held == GN_HELD_MEMORY ? GN_HELD_MEMORY : GN_HELD_NOT;
+    }
     while ((ok = gn_sql_step(q, &row, e)) && row) {
         gn_turn *turn =
             gn_transcript_turn(t, gn_history_turn(t, (const uint8_t *)gn_column_blob(q, 0).data));
         if (turn && is_there(folder, gn_column_text(q, 1))) {
+            turn->on_disk = true;
             turn->held = turn->held == GN_HELD_MEMORY ? GN_HELD_MEMORY : GN_HELD_DISK;
             turn->pinned = gn_column_int(q, 2) != 0;
         }

@@ -65,6 +65,12 @@ static void forget(gn_reading *r) {
     r->count = r->places = 0;
 }
 
+void gn_reading_enter(gn_reading *r, const gn_ask *a) {
+    if (r->conversation != a->conversation)
+        forget(r);
+    r->conversation = a->conversation;
+}
+
 void gn_reading_free(gn_reading *r) {
     if (!r)
         return;
@@ -250,6 +256,10 @@ static bool fits(const gn_reading *r, int64_t tokens, gn_error *e) {
 /* Most turns back for which a state is looked for on disk. */
 enum { LOOK_BACK = 256 };
 
+static int64_t name_of(const gn_reading *r, int64_t turn) {
+    return (int64_t)r->conversation << GN_TURN_BITS | turn;
+}
+
 /* The state at the end of p, from disk. */
 static gn_session *from_disk(gn_reading *r, const passage *p) {
     gn_ids ids = {0};
@@ -262,7 +272,7 @@ static gn_session *from_disk(gn_reading *r, const passage *p) {
     while (ok && n-- > 0)
         ok = gn_ids_append(&ids, chain[n]->ids.id, chain[n]->ids.count);
     if (ok)
-        s = gn_statecache_load(r->cache, ids.id, ids.count, p->id);
+        s = gn_statecache_load(r->cache, ids.id, ids.count, name_of(r, p->id));
     gn_ids_release(&ids);
     return s;
 }
@@ -298,7 +308,7 @@ void gn_reading_use(gn_reading *r, gn_statecache *cache) { r->cache = cache; }
 bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait) {
     const passage *p = gn_passage_find(r, turn);
     return !r->cache || !p || !p->state ||
-           gn_statecache_save(r->cache, p->state, turn, pinned, wait);
+           gn_statecache_save(r->cache, p->state, name_of(r, turn), pinned, wait);
 }
 
 /* ---- keeping ------------------------------------------------------------ */
@@ -522,9 +532,7 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
     size_t known = 0; /* tokens of the beginning that s has read */
     int64_t from = 0; /* where in s the answer begins */
     *out = (gn_answered){0};
-    if (r->conversation != a->conversation)
-        forget(r);
-    r->conversation = a->conversation;
+    gn_reading_enter(r, a);
     bool ok = gn_reading_remember(r, a, e) &&
               gn_reading_render(r, a, a->n_said, 0, true, &text, e) &&
               find_seam(r, a, gn_str_slice(&text), &seam, &rest, e) &&

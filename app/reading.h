@@ -88,6 +88,9 @@ gn_reading *gn_reading_new(gn_engine *g, gn_error *e);
 void gn_reading_free(gn_reading *r); /* before the engine */
 /* From now on states that are not in memory are looked for there. It outlives r. */
 void gn_reading_use(gn_reading *r, gn_statecache *cache);
+/* What is told of states on disk calls a turn by its conversation, too. */
+#define GN_TURN_BITS 32
+#define GN_TURN_MASK (((int64_t)1 << GN_TURN_BITS) - 1)
 /* The state at a turn's end to disk, if it is in memory. False when it is to be tried again. */
 bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait);
 /* Read what is new, then answer. Stopped by text() it has answered (GN_STOP_INTERRUPTED);

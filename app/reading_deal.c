@@ -120,10 +120,13 @@ bool gn_reading_remember(gn_reading *r, const gn_ask *a, gn_error *e) {
         const passage *known = gn_passage_find(r, said->id);
         if (!known) {
             passage p = {.id = said->id, .from = from, .kind = kind_of(said)};
-            /* What stands in front has its tokens in the last of it. */
-            const bool leads = i + 1 < a->n_said && gn_role_leads(a->said[i + 1].role);
-            if (said->ids.count == 0 && (i > 0 || said->text.len > 0) && !leads)
-                return true;        /* new from here on */
+            /* No tokens: nothing to read, if what follows was read (of what stands in front the
+             * last has them all); else new from here on. */
+            const gn_said *next = i + 1 < a->n_said ? said + 1 : NULL;
+            const bool leads = next && gn_role_leads(next->role);
+            if (said->ids.count == 0 && !leads &&
+                (said->text.len > 0 || !next || next->ids.count == 0))
+                return true;
             gn_error foreign = {0}; /* tokens of another vocabulary: read anew */
             if (!gn_ids_append(&p.ids, said->ids.id, said->ids.count) ||
                 !gn_decode(gn_engine_tokenizer(r->engine), p.ids.id, p.ids.count, false, &p.text,

@@ -34,6 +34,9 @@ bool gn_passage_keep(gn_reading *r, passage p, gn_error *e);
 bool gn_reading_render(gn_reading *r, const gn_ask *a, size_t n, int more, bool prompt, gn_str *out,
                        gn_error *e);
 
+/* What was read of another conversation is forgotten. */
+void gn_reading_enter(gn_reading *r, const gn_ask *a);
+
 /* ---- reading_deal.c: which tokens are whose ----------------------------- */
 
 /* What was read in another life of this conversation: its tokens come with the question. */

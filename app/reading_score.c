@@ -89,6 +89,7 @@ bool gn_reading_score(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h,
                  .text = gn_str_slice(&last->text),
                  .k = a->top < V ? a->top : V,
                  .out = out};
+    gn_reading_enter(r, a);
     const gn_ids *own = ids_of(r, last);
     bool ok = before(r, a, &context, e);
     if (ok && own->count > 0)

@@ -18,7 +18,7 @@ typedef enum gn_state_news {
 
 typedef struct gn_state_told {
     gn_state_news news;
-    int64_t turn; /* whose end it is; -1: nobody's */
+    int64_t turn; /* as the caller calls it */
     bool pinned;
     uint8_t prefix[GN_SHA256_BYTES]; /* sha256 of all token ids */
     int64_t n_tokens, n_bytes;

@@ -82,11 +82,10 @@ int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of) {
     return which;
 }
 
-/* The newest turn below id that has nothing below it. */
-static int64_t newest_leaf(const gn_transcript *t, int64_t id) {
-    for (size_t i = t->count; i-- > 0;)
+int64_t gn_transcript_leaf(const gn_transcript *t, int64_t id) {
+    for (size_t i = t->count; i-- > 0 && (int64_t)i > id;)
         if (t->turn[i]->parent == id)
-            return newest_leaf(t, (int64_t)i);
+            return gn_transcript_leaf(t, (int64_t)i);
     return id;
 }
 
@@ -100,19 +99,20 @@ int64_t gn_transcript_step(const gn_transcript *t, int64_t id, int by) {
         if (by < 0 && other->id < id)
             found = other->id;
         if (by > 0 && other->id > id)
-            return newest_leaf(t, other->id);
+            return gn_transcript_leaf(t, other->id);
     }
-    return found < 0 ? -1 : newest_leaf(t, found);
+    return found < 0 ? -1 : gn_transcript_leaf(t, found);
 }
 
 int gn_transcript_branches(const gn_transcript *t) {
     int leaves = 0;
-    for (size_t i = 0; i < t->count; i++) {
-        bool leaf = true;
-        for (size_t k = i + 1; leaf && k < t->count; k++)
-            leaf = t->turn[k]->parent != (int64_t)i;
-        leaves += leaf;
-    }
+    bool *inner = calloc(t->count + 1, sizeof *inner);
+    for (size_t i = 0; inner && i < t->count; i++)
+        if (t->turn[i]->parent >= 0)
+            inner[t->turn[i]->parent] = true;
+    for (size_t i = 0; inner && i < t->count; i++)
+        leaves += !inner[i];
+    free(inner);
     return leaves;
 }
 
@@ -197,21 +197,43 @@ void gn_going_text(gn_going g, gn_str *out) {
         gn_str_fmt(out, "%lld token%s to read", (long long)g.tokens, g.tokens == 1 ? "" : "s");
 }
 
+static bool add_once(gn_ids *out, size_t first, int64_t id) {
+    for (size_t i = first; i < out->count; i++)
+        if (out->id[i] == id)
+            return true;
+    return gn_ids_add(out, (int32_t)id);
+}
+
 bool gn_transcript_keep(const gn_transcript *t, gn_ids *out) {
+    enum { BRANCHES = 16 }; /* most others that are thought of */
     gn_ids path = {0};
+    const size_t first = out->count;
     bool ok = gn_transcript_path(t, t->head, &path);
+    if (path.count > 0)
+        ok = ok && add_once(out, first, path.id[path.count - 1]);
+    if (path.count > 1 && gn_role_asks(t->turn[path.id[path.count - 2]]->role))
+        ok = ok && add_once(out, first, path.id[path.count - 2]);
+    for (size_t i = t->count; ok && i-- > 0;)
+        if (t->turn[i]->pinned)
+            ok = add_once(out, first, (int64_t)i);
     size_t next = 1, back = 0;
-    for (size_t i = path.count; ok && i-- > 0;) {
-        const gn_turn *turn = t->turn[path.id[i]];
-        const bool head = i + 1 == path.count;
-        bool keep = head || (i + 2 == path.count && gn_role_asks(turn->role));
-        if (turn->role == GN_ROLE_MODEL && !head && ++back == next) {
-            keep = true;
+    for (size_t i = path.count; ok && i-- > 0;)
+        if (t->turn[path.id[i]]->role == GN_ROLE_MODEL && i + 1 < path.count && ++back == next) {
+            ok = add_once(out, first, path.id[i]);
             next *= 2;
         }
-        if (keep)
-            ok = gn_ids_add(out, path.id[i]);
-    }
+    bool *inner = calloc(t->count + 1, sizeof *inner);
+    ok = ok && inner;
+    for (size_t i = 0; ok && i < t->count; i++)
+        if (t->turn[i]->parent >= 0)
+            inner[t->turn[i]->parent] = true;
+    int others = 0;
+    for (size_t i = t->count; ok && others < BRANCHES && i-- > 0;)
+        if (!inner[i] && t->turn[i]->role == GN_ROLE_MODEL && (int64_t)i != t->head) {
+            ok = add_once(out, first, (int64_t)i);
+            others++;
+        }
+    free(inner);
     gn_ids_release(&path);
     return ok;
 }

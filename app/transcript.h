@@ -71,6 +71,8 @@ bool gn_transcript_ids(const gn_transcript *t, int64_t id, gn_ids *out);
 int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of);
 /* The sibling `by` to the right (or left), and then down its newest children; -1: none. */
 int64_t gn_transcript_step(const gn_transcript *t, int64_t id, int by);
+/* Below id, down the newest children. */
+int64_t gn_transcript_leaf(const gn_transcript *t, int64_t id);
 int gn_transcript_branches(const gn_transcript *t); /* leaves */
 
 /* Head to before the last user's message; false: there is none. */
@@ -93,8 +95,9 @@ gn_going gn_transcript_cost(const gn_transcript *t, int64_t id);
 /* "state in memory", "state on disk, 12 tokens to read", "212 tokens to read": appended. */
 void gn_going_text(gn_going g, gn_str *out);
 
-/* Turns whose states are worth keeping, the most useful first: the head, the start
- * of the last answer, then ends of answers 1, 2, 4, 8, ... back. Appended to out. */
+/* Turns whose states are worth keeping, the most useful first: the head, the start of the last
+ * answer, those that are pinned, then ends of answers 1, 2, 4, 8, ... back, then where other
+ * branches end, the newest first. Appended to out. */
 bool gn_transcript_keep(const gn_transcript *t, gn_ids *out);
 
 /* Drop what old replies were made of, until all of it takes at most `budget` bytes; that

@@ -3,6 +3,7 @@
 #define GN_TUI_CHAT_H
 
 #include "app/tui/flow.h"
+#include "app/tui/keep.h"
 #include "app/tui/odds.h"
 #include "app/tui/view.h"
 
@@ -46,6 +47,7 @@ typedef struct gn_chat {
     gn_message *message; /* [n_message], by id */
     size_t n_message, message_room;
     gn_ids path; /* ids from the root to the head */
+    gn_keep keep;
 
     gn_str queue[GN_CHAT_QUEUE]; /* written while a reply came */
     int n_queue, slot;           /* slot: where the message that is edited again belongs; -1 */
@@ -127,6 +129,7 @@ void gn_chat_undo(gn_chat *c, gn_tui *t);
 void gn_chat_redo(gn_chat *c, gn_tui *t);
 void gn_chat_step(gn_chat *c, gn_tui *t, int by); /* to the answer beside */
 void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line);
+void gn_chat_reset(gn_chat *c); /* the turns are others: nothing that goes by their ids is kept */
 /* ---- chat_show.c -------------------------------------------------------- */
 
 void gn_chat_stats(gn_chat *c, gn_tui *t);
@@ -138,6 +141,25 @@ int64_t gn_chat_tokens_of(const gn_turn *turn, bool *exact);
 /* ---- chat_sessions.c ---------------------------------------------------- */
 
 void gn_chat_sessions(gn_chat *c, gn_tui *t); /* F2 */
+
+/* ---- chat_tree.c -------------------------------------------------------- */
+
+/* What going on from the end of a turn costs; gn_going_text() says it. */
+gn_going gn_chat_cost(const gn_chat *c, int64_t id);
+void gn_chat_go(gn_chat *c, gn_tui *t, int64_t id); /* the head is there; says the cost */
+void gn_chat_goto(gn_chat *c, gn_tui *t, gn_slice where);
+void gn_chat_fork(gn_chat *c, gn_tui *t, gn_slice name);
+void gn_chat_search_tree(gn_chat *c, gn_tui *t, gn_slice words);
+/* Another session; "": a new one. False, and said why, when it stays where it is. */
+bool gn_chat_open(gn_chat *c, gn_tui *t, const char *id);
+void gn_chat_open_named(gn_chat *c, gn_tui *t, gn_slice what);
+void gn_chat_new(gn_chat *c, gn_tui *t);
+void gn_chat_name(gn_chat *c, gn_tui *t, gn_slice name);
+void gn_chat_private(gn_chat *c, gn_tui *t);
+void gn_chat_pin(gn_chat *c, gn_tui *t, gn_turn *turn);
+void gn_chat_rate(gn_chat *c, gn_tui *t, gn_turn *turn, int rating);
+void gn_chat_rate_as(gn_chat *c, gn_tui *t, gn_slice how);
+void gn_chat_remember(gn_chat *c);
 
 /* ---- chat_tokens.c ------------------------------------------------------ */
 

@@ -34,6 +34,7 @@ void gn_chat_regenerate(gn_chat *c, gn_tui *t, int64_t id) {
 void gn_chat_moved(gn_chat *c) {
     c->selected = -1;
     c->follow = true;
+    gn_keep_head(&c->keep, &c->turns);
 }
 
 void gn_chat_undo(gn_chat *c, gn_tui *t) {
@@ -65,8 +66,7 @@ void gn_chat_step(gn_chat *c, gn_tui *t, int by) {
         gn_tui_note(t, GN_STYLE_NOTE, "there is no other answer on that side");
         return;
     }
-    c->turns.head = to;
-    gn_chat_moved(c);
+    gn_chat_go(c, t, to);
 }
 
 static void set(gn_chat *c, gn_tui *t, gn_slice argument) {
@@ -147,11 +147,32 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
         gn_chat_redo(c, t);
         break;
     case GN_SLASH_NEW:
-        if (!gn_chat_is_busy(c, t)) {
-            c->turns.head = -1;
-            c->last = (gn_answered){0};
-            gn_chat_moved(c);
-        }
+        gn_chat_new(c, t);
+        break;
+    case GN_SLASH_FORK:
+        gn_chat_fork(c, t, argument);
+        break;
+    case GN_SLASH_GOTO:
+        gn_chat_goto(c, t, argument);
+        break;
+    case GN_SLASH_SEARCH:
+        gn_chat_search_tree(c, t, argument);
+        break;
+    case GN_SLASH_OPEN:
+        gn_chat_open_named(c, t, argument);
+        break;
+    case GN_SLASH_NAME:
+        gn_chat_name(c, t, argument);
+        break;
+    case GN_SLASH_PRIVATE:
+        gn_chat_private(c, t);
+        break;
+    case GN_SLASH_PIN:
+        if ((turn = gn_chat_numbered(c, t, argument)))
+            gn_chat_pin(c, t, turn);
+        break;
+    case GN_SLASH_RATE:
+        gn_chat_rate_as(c, t, argument);
         break;
     case GN_SLASH_SYSTEM:
         gn_chat_system(c, t, argument);

@@ -54,6 +54,8 @@ static void draw_title(const gn_chat *c, gn_tui *t) {
     const double temp = gn_settings_number(t->settings, "temp", (double)c->sampling.temp);
     if (branches > 1)
         gn_str_fmt(&right, "%d branches | ", branches);
+    if (c->keep.off || c->options.off_disk)
+        gn_str_puts(&right, "private | ");
     if (c->opened) {
         gn_str_puts(&right, "temp ");
         gn_str_number(&right, (double)(int)(temp * 1000 + 0.5) / 1000);
@@ -61,7 +63,14 @@ static void draw_title(const gn_chat *c, gn_tui *t) {
     gn_canvas_paint(v, 0, 0, v->cols, GN_STYLE_TITLE);
     const int end = v->cols - gn_columns(gn_str_slice(&right)) - 2;
     int col = gn_canvas_put(v, 0, 1, end, gn_str_slice(&c->name), GN_STYLE_TITLE);
-    for (size_t i = 0; i < c->turns.count; i++)
+    const char *branch = gn_keep_branch(&c->keep, &c->turns);
+    if (c->keep.name.len) {
+        col = gn_canvas_put(v, 0, col, end, GN_S(" | "), GN_STYLE_TITLE);
+        col = gn_canvas_put(v, 0, col, end, gn_str_slice(&c->keep.name), GN_STYLE_TITLE);
+        if (branch[0])
+            gn_canvas_fmt(v, 0, col, end, GN_STYLE_TITLE, " / %s", branch);
+    }
+    for (size_t i = 0; !c->keep.name.len && i < c->turns.count; i++)
         if (c->turns.turn[i]->role == GN_ROLE_USER) {
             col = gn_canvas_put(v, 0, col, end, GN_S(" | "), GN_STYLE_TITLE);
             gn_canvas_put(v, 0, col, end, gn_str_slice(&c->turns.turn[i]->text), GN_STYLE_TITLE);
@@ -252,8 +261,8 @@ static void draw_input(gn_tui *t, const gn_shape *s) {
 
 /* Parts in the order they are shown; the lowest ranks get room first. */
 static void draw_status(const gn_chat *c, gn_tui *t, const gn_shape *s) {
-    enum { PARTS = 7 };
-    static const int rank[PARTS] = {0, 3, 4, 1, 6, 2, 5};
+    enum { PARTS = 8, UNSAVED = 7 };
+    static const int rank[PARTS] = {0, 4, 5, 2, 7, 3, 6, 1};
     static const char *const mode[] = {"write", "read", "ask"};
     char part[PARTS][96] = {{0}}, a[32], b[32];
     gn_canvas *v = &t->canvas;
@@ -270,6 +279,8 @@ static void draw_status(const gn_chat *c, gn_tui *t, const gn_shape *s) {
         snprintf(part[3], 96, "%s/%s", gn_grouped(c->last.used, a), gn_grouped(c->context, b));
     if (!c->follow)
         snprintf(part[5], 96, "more below");
+    if (c->keep.trouble.code != GN_OK)
+        snprintf(part[UNSAVED], 96, "NOT SAVED: %.80s", c->keep.trouble.message);
     snprintf(part[6], 96, "F1 help");
     bool shown[PARTS] = {false};
     for (int r = 0, width = -1; r < PARTS; r++)
@@ -286,7 +297,7 @@ static void draw_status(const gn_chat *c, gn_tui *t, const gn_shape *s) {
         if (col > 1)
             col = gn_canvas_put(v, s->status, col, v->cols, GN_S(" | "), GN_STYLE_STATUS);
         col = gn_canvas_put(v, s->status, col, v->cols, gn_slice_of(part[i]),
-                            i == 3 && full ? GN_STYLE_ERROR : GN_STYLE_STATUS);
+                            (i == 3 && full) || i == UNSAVED ? GN_STYLE_ERROR : GN_STYLE_STATUS);
     }
 }
 

@@ -74,6 +74,7 @@ void gn_chat_score(gn_chat *c, gn_tui *t, const gn_turn *turn) {
         return;
     }
     a->score = true;
+    a->conversation = c->keep.conversation;
     a->answer = turn->id;
     a->top = (int)gn_settings_integer(t->settings, "logprobs", 8);
     c->scoring = turn->id;
@@ -266,7 +267,9 @@ void gn_chat_edit(gn_chat *c, gn_tui *t, gn_turn *turn) {
         else if (gn_role_asks(edited->role))
             gn_chat_ask(c, t, edited->id);
         else {
-            edited->edited = edited->complete = true;
+            edited->edited = true;
+            gn_keep_typed(&c->keep, &c->turns, edited->id);
+            edited->complete = true;
             gn_chat_moved(c);
             gn_tui_note(t, GN_STYLE_NOTE,
                         "beside what the model said ([ and ] go there); /continue goes on from it");

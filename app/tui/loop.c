@@ -3,6 +3,7 @@
 
 #include "app/line.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -338,6 +339,21 @@ void gn_tui_tick(gn_tui *t) {
         t->view[i].op->event(t->view[i].self, t, &tick);
     if (t->wake == due) /* nobody wants another */
         t->wake = 0;
+}
+
+void gn_tui_finish(gn_tui *t) {
+    bool closed = !t->worker->finish;
+    t->quit = true;
+    if (!closed)
+        t->worker->finish(t->worker);
+    while (!closed) {
+        struct pollfd fd = {t->worker->fd(t->worker), POLLIN, 0};
+        gn_event *ev = poll(&fd, 1, -1) < 0 ? NULL : t->worker->next(t->worker);
+        for (int i = 0; ev && i < t->n_view; i++)
+            t->view[i].op->event(t->view[i].self, t, ev);
+        closed = ev && ev->kind == GN_EVENT_CLOSED;
+        gn_event_free(ev);
+    }
 }
 
 void gn_tui_draw(gn_tui *t) {

@@ -37,6 +37,8 @@
     X(SIBLING_RIGHT, "sibling-right", "Alt+Right", "]", "the answer after, of several")            \
     X(FORK, "fork", "", "f", "a branch from the selected message on")                              \
     X(PIN, "pin", "", "P", "keep the state at the end of the selected message, or no longer")      \
+    X(BETTER, "rate-up", "", "+", "rate the selected reply: good")                                 \
+    X(WORSE, "rate-down", "", "-", "rate the selected reply: bad")                                 \
     X(COPY, "copy", "", "y",                                                                       \
       "copy a block of code: the first of the selected message, else the last")                    \
     X(RAW, "raw", "", "m", "markdown as it was written, or shown as it is meant")                  \

@@ -246,6 +246,7 @@ bool gn_tui_run(gn_tui *t, gn_error *e) {
         ;
     gn_screen_close(screen);
     release_signals(old);
+    gn_tui_finish(t); /* what is not on the disk yet */
     gn_input_release(&in);
     if (died_of)
         raise(died_of);

@@ -13,7 +13,15 @@
     X(PROBS, "/probs", "", "show how likely each token was, or no longer")                         \
     X(UNDO, "/undo", "", "back to before the last message; nothing is lost")                       \
     X(REDO, "/redo", "", "undo the undo")                                                          \
+    X(FORK, "/fork", "[NAME]", "a branch from here on, called NAME")                               \
+    X(GOTO, "/goto", "NAME|N", "to the end of a branch, or to message N")                          \
+    X(SEARCH, "/search", "WORDS", "to the newest message, on any branch, that holds the words")    \
     X(NEW, "/new", "", "begin a new conversation")                                                 \
+    X(OPEN, "/open", "S", "open a conversation by name, the beginning of its id, or -1")           \
+    X(NAME, "/name", "[TEXT]", "name the conversation")                                            \
+    X(PRIVATE, "/private", "", "keep what follows off the disk, or on it again")                   \
+    X(PIN, "/pin", "[N]", "keep the state at the end of message N (the last), or no longer")       \
+    X(RATE, "/rate", "+|-|0", "rate the selected reply, else the last")                            \
     X(SYSTEM, "/system", "[TEXT]", "show or change the system prompt; \"\": the template's own")   \
     X(PROMPT, "/prompt", "NAME [VAR=VALUE]", "a saved system prompt, with its variables")          \
     X(DOC, "/doc", "FILE", "a document in front, as the template has them (reads all again)")      \

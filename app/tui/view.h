@@ -90,6 +90,8 @@ void gn_tui_input(gn_tui *t, const gn_input_event *ev);
 void gn_tui_events(gn_tui *t); /* whatever the worker has to tell */
 void gn_tui_tick(gn_tui *t);   /* it is time to wake */
 void gn_tui_draw(gn_tui *t);   /* on the canvas */
+/* Let the worker end, and hear what it still has to tell. */
+void gn_tui_finish(gn_tui *t);
 /* On the terminal, until it quits. */
 bool gn_tui_run(gn_tui *t, gn_error *e);
 
@@ -104,6 +106,11 @@ typedef struct gn_chat_options {
     uint64_t seed;          /* of the first reply, where the settings name none */
     const char *const *var; /* [n_var] NAME=VALUE, for saved prompts */
     int n_var;
+    struct gn_history *history; /* NULL: nothing is kept */
+    const char *session;        /* to go on with; NULL: a new one */
+    bool off_disk;              /* what is said from here on is not kept */
+    const char *state_dir;      /* the setting; NULL: the user's own */
+    size_t state_disk;          /* bytes */
 } gn_chat_options;
 bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e);
 /* The tokens of a turn of the chat `chat` (a gn_chat, which must outlive it). */

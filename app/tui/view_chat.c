@@ -27,7 +27,8 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     bool ok = a && gn_transcript_path(&c->turns, question, &path);
     for (size_t i = 0; ok && i < path.count; i++) {
         const gn_turn *turn = c->turns.turn[path.id[i]];
-        ok = gn_ask_say(a, turn->id, turn->role, gn_str_slice(&turn->text));
+        ok = gn_ask_say(a, turn->id, turn->role, gn_str_slice(&turn->text)) &&
+             gn_ask_known(a, &turn->ids, turn->edited);
     }
     gn_turn *answer =
         ok ? gn_transcript_add(&c->turns, question, GN_ROLE_MODEL, (gn_slice){"", 0}) : NULL;
@@ -38,6 +39,8 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
         return;
     }
     a->answer = answer->id;
+    a->conversation = c->keep.conversation;
+    a->off_disk = !gn_keep_is_on(&c->keep);
     a->budget = gn_settings_size(t->settings, "state-mem", (size_t)512 << 20);
     a->limit = gn_settings_integer(t->settings, "n", 0);
     a->sampling = gn_chat_sampling(c, t);
@@ -72,7 +75,7 @@ static void say(gn_chat *c, gn_tui *t, gn_slice text) {
 }
 
 static void say_next(gn_chat *c, gn_tui *t) {
-    if (c->answer >= 0 || c->scoring >= 0 || !c->opened)
+    if (t->quit || c->answer >= 0 || c->scoring >= 0 || !c->opened)
         return;
     gn_str next;
     if (!gn_chat_dequeue(c, &next))
@@ -143,6 +146,7 @@ static void cancel(gn_chat *c, gn_tui *t) {
 
 static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
     gn_chat *c = self;
+    gn_turn *chosen;
     const int page = c->height > 2 ? c->height - 1 : 1;
     switch (r) {
     case GN_REQUEST_ESCAPE:
@@ -220,6 +224,18 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
     case GN_REQUEST_SIBLING_RIGHT:
         gn_chat_step(c, t, 1);
         return true;
+    case GN_REQUEST_FORK:
+        gn_chat_fork(c, t, (gn_slice){"", 0});
+        return true;
+    case GN_REQUEST_PIN:
+        if ((chosen = gn_chat_chosen(c)))
+            gn_chat_pin(c, t, chosen);
+        return true;
+    case GN_REQUEST_BETTER:
+    case GN_REQUEST_WORSE:
+        if ((chosen = gn_chat_chosen(c)))
+            gn_chat_rate(c, t, chosen, r == GN_REQUEST_BETTER ? 1 : -1);
+        return true;
     case GN_REQUEST_RAW:
         gn_chat_raw(c, t);
         return true;
@@ -250,31 +266,9 @@ static void search(void *self, gn_tui *t, gn_slice pattern) {
 
 /* ---- what the engine says ----------------------------------------------- */
 
-/* Tokens never change: a turn that has them keeps them. */
-static void on_heard(gn_chat *c, const gn_event *ev) {
-    for (size_t i = 0; i < ev->n_heard; i++) {
-        gn_turn *turn = gn_transcript_turn(&c->turns, ev->heard[i].id);
-        if (turn && turn->ids.count == 0)
-            gn_ids_append(&turn->ids, ev->heard[i].ids.id, ev->heard[i].ids.count);
-    }
-}
-
-/* Whose state is in memory now. */
-static void hold(gn_chat *c, const gn_ids *held) {
-    for (size_t i = 0; i < c->turns.count; i++)
-        if (c->turns.turn[i]->held == GN_HELD_MEMORY)
-            c->turns.turn[i]->held = GN_HELD_NOT;
-    for (size_t i = 0; i < held->count; i++) {
-        gn_turn *turn = gn_transcript_turn(&c->turns, held->id[i]);
-        if (turn)
-            turn->held = GN_HELD_MEMORY;
-    }
-}
-
 static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
     gn_turn *turn = gn_transcript_turn(&c->turns, ev->answer);
     if (turn) {
-        turn->complete = true;
         turn->stop = ev->answered.stop;
         turn->reused = ev->answered.reused;
         turn->read = ev->answered.read;
@@ -283,12 +277,11 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
         turn->prompt_s = ev->answered.prompt_s;
         turn->generate_s = ev->answered.generate_s;
         turn->first_s = ev->answered.first_s;
-        turn->ids.count = 0;
-        gn_ids_append(&turn->ids, ev->ids.id, ev->ids.count);
+        gn_keep_answered(&c->keep, ev, &c->turns, gn_settings_integer(t->settings, "n", 0));
+        turn->complete = true; /* it is in the database */
     }
     gn_transcript_forget(&c->turns, GN_CHAT_TOKENS, ev->answer);
     c->last = ev->answered;
-    hold(c, &ev->held);
     c->answer = -1;
     if (ev->answered.stop == GN_STOP_CONTEXT)
         gn_tui_note(t, GN_STYLE_ERROR,
@@ -302,25 +295,54 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
     const gn_turn *question = answer ? turn_of(c, answer->parent) : NULL;
     c->answer = -1;
     if (!question) {
-        t->failure = ev->error;
+        if (!t->quit)
+            t->failure = ev->error;
         t->quit = true;
         return;
     }
-    answer->complete = true;
-    if (answer->text.len > c->begun)
+    if (answer->text.len > c->begun) {
         answer->stop = GN_STOP_INTERRUPTED; /* what came stays */
-    else if (c->before != question->id)
+        gn_keep_typed(&c->keep, &c->turns, answer->id);
+    } else if (c->before != question->id)
         c->turns.head = c->before; /* it was to be another reply */
     else {
         c->turns.head = question->parent;
         if (gn_line_text().len == 0)
             gn_chat_paste(c, t, gn_str_slice(&question->text));
     }
+    answer->complete = true;
     gn_chat_moved(c);
     if (ev->error.code == GN_CANCELLED)
         gn_tui_note(t, GN_STYLE_NOTE, "stopped before the first word");
     else
         gn_tui_note(t, GN_STYLE_ERROR, "%s", ev->error.message);
+}
+
+static void tell(gn_tui *t, gn_str *note) {
+    if (note->len && t->note.len) { /* what was wrong before stays in sight */
+        gn_str_fmt(&t->note, "\n%s", gn_str_text(note));
+        t->dirty = true;
+    } else if (note->len)
+        gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(note));
+    gn_str_release(note);
+}
+
+/* The engine is there: from now on messages can be kept. */
+static void on_origin(gn_chat *c, gn_tui *t, const gn_event *ev) {
+    gn_error e = {0};
+    gn_str note = {0};
+    gn_str_add(&note, gn_str_slice(&ev->note));
+    if (!gn_keep_opened(&c->keep, ev->origin, &c->turns, &note, &e)) {
+        c->keep.trouble = e;
+        gn_str_fmt(&note, "%s", e.message);
+    }
+    tell(t, &note);
+}
+
+static void on_state(gn_chat *c, gn_tui *t, const gn_state_told *told) {
+    gn_str note = {0};
+    gn_keep_state(&c->keep, told, &c->turns, &note);
+    tell(t, &note);
 }
 
 static void event(void *self, gn_tui *t, const gn_event *ev) {
@@ -352,12 +374,14 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         c->sampling = ev->sampling;
         gn_vocabulary_free(c->vocabulary);
         c->vocabulary = gn_vocabulary_copy(ev->vocabulary);
-        if (ev->note.len && t->note.len) { /* what was wrong with the settings stays in sight */
-            gn_str_fmt(&t->note, "\n%s", gn_str_text(&ev->note));
-            t->dirty = true;
-        } else if (ev->note.len)
-            gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&ev->note));
+        on_origin(c, t, ev);
         say_next(c, t);
+        break;
+    case GN_EVENT_HEARD:
+        gn_keep_heard(&c->keep, ev, &c->turns);
+        break;
+    case GN_EVENT_STATE:
+        on_state(c, t, &ev->state);
         break;
     case GN_EVENT_TEXT:
         if (turn) {
@@ -387,10 +411,6 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         } else
             on_failed(c, t, ev);
         break;
-    case GN_EVENT_HEARD:
-        on_heard(c, ev);
-        break;
-    case GN_EVENT_STATE:
     case GN_EVENT_CLOSED:
     case GN_EVENT_TOLD: /* of a board: not here */
         break;
@@ -399,13 +419,29 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
 
 /* ---- life --------------------------------------------------------------- */
 
-static void close_chat(void *self) {
-    gn_chat *c = self;
-    gn_transcript_release(&c->turns);
+static void release_messages(gn_chat *c) {
     for (size_t i = 0; i < c->n_message; i++) {
         gn_flow_release(&c->message[i].flow);
         gn_odds_release(&c->message[i].odds);
     }
+    c->n_message = 0;
+}
+
+void gn_chat_reset(gn_chat *c) {
+    release_messages(c);
+    c->path.count = 0;
+    c->top_turn = c->selected = c->found_turn = c->before = -1;
+    c->follow = true;
+    gn_beginning_release(&c->beginning);
+    c->beginning.like = -1;
+    c->last = (gn_answered){0};
+}
+
+static void close_chat(void *self) {
+    gn_chat *c = self;
+    gn_keep_release(&c->keep);
+    gn_transcript_release(&c->turns);
+    release_messages(c);
     free(c->message);
     gn_ids_release(&c->path);
     for (int i = 0; i < c->n_queue; i++)
@@ -434,5 +470,19 @@ bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
     c->follow = true;
     c->options = *o;
     *out = (gn_view){&ops, c};
-    return true;
+    gn_ids ids = {0};
+    gn_str note = {0}; /* of another model: told when the engine is there */
+    const bool ok = gn_keep_init(&c->keep, o->history, o->state_dir, o->state_disk, e) &&
+                    (!o->session || gn_keep_open(&c->keep, o->session, &c->turns, &note, e));
+    if (e->code == GN_CANCELLED)
+        e->code = GN_IO; /* another process has it: nobody cancelled anything */
+    c->keep.off = o->off_disk;
+    if (ok && gn_transcript_ids(&c->turns, c->turns.head, &ids))
+        c->last.used = (int64_t)ids.count;
+    gn_chat_remember(c);
+    gn_ids_release(&ids);
+    gn_str_release(&note);
+    if (!ok)
+        close_chat(c);
+    return ok;
 }

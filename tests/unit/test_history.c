@@ -145,6 +145,8 @@ TEST(another_answer_is_a_branch_and_the_first_is_still_there) {
     int n;
     gn_history *h = fresh("branches.db", &r);
     begin(h, &r, &t);
+    CHECK(keep(h, &r, &t, 1, NULL)); /* asked again: that alone is no branch */
+    CHECK(number(h, "SELECT count(*) FROM branch") == 1);
     add(&t, 1, GN_ROLE_MODEL, "Swim");
     CHECK(keep(h, &r, &t, 3, &plain));
     CHECK(strcmp(r.branch, "branch-2") == 0);
@@ -439,6 +441,7 @@ TEST(states_go_by_when_they_were_used_and_pinned_ones_stay) {
     const gn_state_row b = {.prefix = {1}, .checkpoint = 1, .numerics = "fast"};
     CHECK(gn_history_state_used(h, &b, &e)); /* now c was used longest ago, but for the pinned */
     CHECK(gn_history_states(h, r.id, 0, "fast", temporary_folder, &t, &e) && said_no(&e));
+    CHECK(t.turn[0]->on_disk && t.turn[2]->on_disk);
     CHECK(t.turn[0]->held == GN_HELD_DISK && t.turn[0]->pinned && t.turn[2]->held == GN_HELD_DISK);
     CHECK(gn_history_states_trim(h, temporary_folder, 250, &freed, &e) && freed == 100);
     CHECK(access(in_folder("b.state"), F_OK) == 0 && access(in_folder("c.state"), F_OK) != 0);

@@ -659,6 +659,32 @@ TEST(every_turn_has_the_tokens_it_added_and_joined_they_are_what_was_read) {
     gn_engine_close(g);
 }
 
+TEST(the_templates_own_system_prompt_is_the_roots) {
+    gn_engine *g =
+        open_engine("{% for m in messages %}{% if loop.first and m.role != 'system' %}"
+                    "<|start|>system<|role|>be kind<|end|>\n{% endif %}<|start|>{{ m.role "
+                    "}}<|role|>{{ m.content }}<|end|>\n{% endfor %}{% if "
+                    "add_generation_prompt %}<|start|>assistant<|role|>{% endif %}");
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    gn_ids own = {0};
+    ask(&t, "the sea");
+    CHECK(answer_knowing(r, &t, &h, &out));
+    CHECK(gn_encode(gn_engine_tokenizer(g), GN_S("<|start|>system<|role|>be kind<|end|>\n"), 0,
+                    &own, &e));
+    CHECK(t.turn[0]->ids.count == own.count &&
+          memcmp(t.turn[0]->ids.id, own.id, own.count * 4) == 0);
+    gn_ids_release(&own);
+    gn_ids_release(&joined);
+    gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
 TEST(a_conversation_of_another_life_is_read_as_the_tokens_it_was) {
     gn_engine *g = open_engine(TURN("m.content"));
     gn_reading *r = gn_reading_new(g, &e);

@@ -141,9 +141,11 @@ TEST(states_are_kept_at_doubling_distance) {
     }
     CHECK_TEXT(kept(&t), "40 39 38 36 32 24 8");
     t.head = 0;
-    CHECK_TEXT(kept(&t), "0");
+    CHECK_TEXT(kept(&t), "0 40");
     t.head = 2;
-    CHECK_TEXT(kept(&t), "2 1");
+    CHECK_TEXT(kept(&t), "2 1 40"); /* where the other branch ends */
+    t.turn[20]->pinned = true;
+    CHECK_TEXT(kept(&t), "2 1 20 40");
     gn_transcript_release(&t);
 }
 
