@@ -111,26 +111,30 @@ void gn_chat_goto(gn_chat *c, gn_tui *t, gn_slice where) {
         gn_chat_go(c, t, by_name ? id : stand_at(c, id));
 }
 
-void gn_chat_fork(gn_chat *c, gn_tui *t, gn_slice name) {
+bool gn_chat_fork_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name) {
     gn_error e = {0};
-    const gn_turn *turn = gn_chat_chosen(c);
-    const int64_t at = turn ? stand_at(c, turn->id) : -1;
+    const gn_turn *turn = gn_transcript_turn(&c->turns, stand_at(c, id));
     if (gn_chat_is_busy(c, t))
-        return;
-    turn = gn_transcript_turn(&c->turns, at);
+        return false;
     if (!turn || gn_role_leads(turn->role)) {
         gn_tui_note(t, GN_STYLE_ERROR, "there is no reply to fork at");
-        return;
+        return false;
     }
     if (gn_keep_is_on(&c->keep) && turn->stored &&
         !gn_history_branch(c->keep.history, &c->keep.record, turn, name, &e)) {
         say_error(t, &e);
-        return;
+        return false;
     }
+    gn_keep_names(&c->keep);
+    gn_chat_go(c, t, turn->id);
     if (!gn_keep_is_on(&c->keep) && name.len)
         gn_tui_note(t, GN_STYLE_NOTE, "off the disk a branch has no name");
-    gn_keep_names(&c->keep);
-    gn_chat_go(c, t, at);
+    return true;
+}
+
+void gn_chat_fork(gn_chat *c, gn_tui *t, gn_slice name) {
+    const gn_turn *turn = gn_chat_chosen(c);
+    gn_chat_fork_at(c, t, turn ? turn->id : -1, name);
 }
 
 /* /search: the newest message before the last one found that holds the words, on any branch. */
@@ -257,32 +261,29 @@ void gn_chat_private(gn_chat *c, gn_tui *t) {
 
 /* ---- pins and ratings --------------------------------------------------- */
 
-void gn_chat_pin(gn_chat *c, gn_tui *t, gn_turn *turn) {
+bool gn_chat_pin(gn_chat *c, gn_tui *t, gn_turn *turn) {
     gn_error e = {0};
     gn_state_row row;
-    if (!gn_keep_is_on(&c->keep)) {
-        turn->pinned = !turn->pinned;
-        gn_tui_note(t, GN_STYLE_NOTE, turn->pinned ? "kept in memory" : "no longer pinned");
-        return;
-    }
-    const bool pinned = !turn->pinned;
-    bool ok = gn_keep_row(&c->keep, &c->turns, turn->id, &row);
-    if (ok && turn->on_disk && !gn_history_state_pin(c->keep.history, &row, pinned, &e)) {
-        say_error(t, &e);
-        return;
-    }
-    if (ok && pinned && !turn->on_disk)
-        ok = turn->held == GN_HELD_MEMORY && t->worker->pin && t->worker->pin(t->worker, turn->id);
+    const bool pinned = !turn->pinned, kept = gn_keep_is_on(&c->keep);
+    bool ok = true;
+    if (kept && turn->on_disk)
+        ok = gn_keep_row(&c->keep, &c->turns, turn->id, &row) &&
+             gn_history_state_pin(c->keep.history, &row, pinned, &e);
+    else if (pinned)
+        ok = turn->held == GN_HELD_MEMORY &&
+             (!kept || (t->worker->pin && t->worker->pin(t->worker, turn->id)));
     if (!ok) {
-        gn_tui_note(
-            t, GN_STYLE_ERROR,
-            "there is no state at the end of that message; go there (/goto) and go on first");
-        return;
+        gn_tui_note(t, GN_STYLE_ERROR, "%s",
+                    e.code ? e.message
+                           : "there is no state at the end of that message; go there and go on "
+                             "from it first");
+        return false;
     }
     turn->pinned = pinned;
     gn_tui_note(t, GN_STYLE_NOTE,
                 pinned ? "its state stays, whatever the budget"
                        : "its state goes when its turn comes");
+    return true;
 }
 
 void gn_chat_rate(gn_chat *c, gn_tui *t, gn_turn *turn, int rating) {
