@@ -149,7 +149,7 @@ gn_going gn_chat_cost(const gn_chat *c, int64_t id);
 void gn_chat_go(gn_chat *c, gn_tui *t, int64_t id); /* the head is there; says the cost */
 void gn_chat_goto(gn_chat *c, gn_tui *t, gn_slice where);
 void gn_chat_fork(gn_chat *c, gn_tui *t, gn_slice name);
-bool gn_chat_fork_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name);
+bool gn_chat_branch_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name);
 void gn_chat_search_tree(gn_chat *c, gn_tui *t, gn_slice words);
 /* Another session; "": a new one. False, and said why, when it stays where it is. */
 bool gn_chat_open(gn_chat *c, gn_tui *t, const char *id);

@@ -22,7 +22,7 @@ static bool go(void *user, gn_tui *t, int64_t turn) {
 
 static bool branch(void *user, gn_tui *t, int64_t turn) {
     gn_chat *c = user;
-    return gn_chat_fork_at(c, t, turn, (gn_slice){"", 0});
+    return gn_chat_branch_at(c, t, turn, (gn_slice){"", 0});
 }
 
 static bool fork_session(void *user, gn_tui *t, const char *session, const uint8_t *hash) {

@@ -111,7 +111,7 @@ void gn_chat_goto(gn_chat *c, gn_tui *t, gn_slice where) {
         gn_chat_go(c, t, by_name ? id : stand_at(c, id));
 }
 
-bool gn_chat_fork_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name) {
+bool gn_chat_branch_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name) {
     gn_error e = {0};
     const gn_turn *turn = gn_transcript_turn(&c->turns, stand_at(c, id));
     if (gn_chat_is_busy(c, t))
@@ -134,7 +134,7 @@ bool gn_chat_fork_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name) {
 
 void gn_chat_fork(gn_chat *c, gn_tui *t, gn_slice name) {
     const gn_turn *turn = gn_chat_chosen(c);
-    gn_chat_fork_at(c, t, turn ? turn->id : -1, name);
+    gn_chat_branch_at(c, t, turn ? turn->id : -1, name);
 }
 
 /* /search: the newest message before the last one found that holds the words, on any branch. */
