@@ -1,5 +1,5 @@
 /* cmd_compare.c - gneiss compare: is B worse than A, on which documents, and is it chance? */
-#include "app/comparing.h"
+#include "app/compare_screen.h"
 #include "app/out.h"
 
 #include <stdlib.h>
@@ -19,6 +19,7 @@ static const gn_option options[] = {
     {0, "kl", "FILE", "two models over a text, in lockstep (-: standard input)", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0, "max-length", "N", "tokens of a window of --kl (512)", GN_TYPE_INTEGER, 1, 1e9, NULL},
+    {0, "tui", NULL, "the screen (--no-tui: text)", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "fail-on", "RULE", "exit 1 if all hold: regress>1pp,p<.05,flips>10", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0},
@@ -98,7 +99,7 @@ static int compare_runs(const gn_args *a, gn_error *e) {
     if (pool && find_side(a, s, gn_args_at(a, 0), &x, e) &&
         find_side(a, s, gn_args_at(a, 1), &y, e) &&
         gn_compare_runs(s, &x, &y, gn_slice_of(gn_args_text(a, "tasks", "")), pool, &c, e) &&
-        print(a, &c, e))
+        (!gn_compare_wants_screen(a) || gn_compare_runs_on_screen(a, s, &c, e)) && print(a, &c, e))
         code = judge(a, &c, e);
     gn_run_row_release(&x);
     gn_run_row_release(&y);

@@ -1,5 +1,5 @@
 /* compare_generate.c - compare --generate and --turn: what two checkpoints answer, side by side. */
-#include "app/comparing.h"
+#include "app/compare_screen.h"
 #include "app/contrast.h"
 #include "app/interrupt.h"
 #include "app/jobs.h"
@@ -16,12 +16,16 @@
 typedef struct answering {
     const gn_args *a;
     gn_two *two;
+    gn_vocabulary *vocabulary;
     gn_job_list *list; /* A's jobs; B's have the same prompts */
     gn_job *other;     /* [n] B's */
     gn_percent percent;
     int64_t done, all;
     gn_str out;
     int64_t equal, parted, bad;
+    bool screen;         /* contrasts are kept, and shown there */
+    gn_contrast *kept;   /* [n_kept] */
+    size_t n_kept, room; /* of kept */
 } answering;
 
 /* ---- asking ------------------------------------------------------------------------- */
@@ -69,42 +73,34 @@ static bool copy_jobs(answering *w, gn_error *e) {
 
 /* ---- contrasts ------------------------------------------------------------------------- */
 
-static bool side_of(gn_answer_side *s, const gn_job *j, const gn_tokenizer *t, gn_error *e) {
-    if (!gn_answer_side_ids(s, t, j->ids.id, j->ids.count, e))
-        return false;
-    s->k = j->top;
-    s->top = malloc(j->ids.count * (size_t)j->top * sizeof *s->top + 1);
-    if (!s->top)
-        return gn_fail(e, GN_NO_MEMORY, "out of memory");
-    if (j->tops)
-        memcpy(s->top, j->tops, j->ids.count * (size_t)j->top * sizeof *s->top);
+static bool side_of(const answering *w, gn_answer_side *s, const gn_job *j, gn_error *e) {
     gn_str_fmt(&s->verdict, "%s", gn_stop_name(j->stopped));
-    return true;
+    return gn_answer_side_ids(s, w->vocabulary, j->ids.id, j->score, j->tops, j->top, j->ids.count,
+                              e);
 }
 
 /* B reads A's answer, for the divergence at every token of it. */
 static bool force(answering *w, gn_contrast *c, gn_error *e) {
-    const int64_t n = (int64_t)c->a.id.count;
+    const int64_t n = c->a.made.count;
     if (n == 0 || c->prompt.count == 0)
         return true;
-    c->forced = calloc((size_t)n, sizeof *c->forced);
-    if (!c->forced)
+    c->forced.token = calloc((size_t)n, sizeof *c->forced.token);
+    if (!c->forced.token)
         return gn_fail(e, GN_NO_MEMORY, "out of memory");
-    c->n_forced = n;
+    c->forced.n = n;
     return gn_diverge_answer(w->two->a, w->two->b, c->prompt.id, (int64_t)c->prompt.count,
-                             c->a.id.id, n, NULL, NULL, c->forced, e);
+                             c->a.made.id, n, NULL, NULL, c->forced.token, e);
 }
 
 static bool contrast(answering *w, int i, gn_contrast *c, gn_error *e) {
     const gn_line_job *l = &w->list->line[i];
-    const gn_tokenizer *t = gn_engine_tokenizer(w->two->a);
     gn_str_add(&c->id, gn_str_slice(&l->id));
     gn_str_fmt(&c->title, "#%s", gn_str_text(&l->id));
     if (l->said.len)
         gn_str_fmt(&c->title, "  %s", gn_str_text(&l->said));
     if (!gn_ids_append(&c->prompt, l->prompt.id, l->prompt.count))
         return gn_fail(e, GN_NO_MEMORY, "out of memory");
-    if (!side_of(&c->a, &l->job, t, e) || !side_of(&c->b, &w->other[i], t, e))
+    if (!side_of(w, &c->a, &l->job, e) || !side_of(w, &c->b, &w->other[i], e))
         return false;
     gn_contrast_set(c);
     return c->equal || gn_interrupted() || force(w, c, e);
@@ -122,8 +118,8 @@ static void side_json(gn_str *out, const char *key, const gn_job *j) {
 
 static void tops_at(gn_str *out, const char *key, const gn_answer_side *s, int64_t at) {
     gn_str_fmt(out, "\"%s\":", key);
-    if (s->top && (size_t)at < s->id.count)
-        gn_out_top(out, s->top + at * s->k, s->k);
+    if (s->made.k > 0 && at < s->made.count)
+        gn_out_top(out, s->made.top + at * s->made.k, s->made.k);
     else
         gn_str_puts(out, "null");
 }
@@ -146,13 +142,13 @@ static void json(answering *w, int i, const gn_contrast *c) {
     tops_at(out, "a_top", &c->a, c->parts_at);
     gn_str_putc(out, ',');
     tops_at(out, "b_top", &c->b, c->parts_at);
-    if (c->parts_at < c->n_forced)
-        gn_out_number(out, "kl", c->forced[c->parts_at].kl);
+    if (c->parts_at < c->forced.n)
+        gn_out_number(out, "kl", c->forced.token[c->parts_at].kl);
     else
         gn_str_puts(out, ",\"kl\":null");
     gn_divergence d;
     gn_error e = {0};
-    if (c->n_forced && gn_divergence_of(c->forced, c->n_forced, &d, &e)) {
+    if (c->forced.n && gn_divergence_of(c->forced.token, c->forced.n, &d, &e)) {
         gn_str_fmt(out, "},\"forced\":{\"tokens\":%" PRId64, d.tokens);
         gn_out_number(out, "kl_mean", d.kl_mean);
         gn_out_number(out, "kl_max", d.kl_max);
@@ -191,7 +187,7 @@ static bool text(answering *w, const gn_contrast *c, gn_error *e) {
                          strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     const bool ok =
         gn_contrast_text(&w->out, c, gn_engine_name(w->two->a), gn_engine_name(w->two->b),
-                         gn_engine_tokenizer(w->two->a), columns(), unicode, e);
+                         w->vocabulary, columns(), unicode, e);
     gn_str_putc(&w->out, '\n');
     const bool told = ok && gn_str_ok(&w->out, e) &&
                       gn_out_plain(gn_str_slice(&w->out), isatty(STDOUT_FILENO), e);
@@ -211,9 +207,15 @@ static bool tell(answering *w, int i, gn_error *e) {
     if (l->job.stopped == GN_STOP_INTERRUPTED || w->other[i].stopped == GN_STOP_INTERRUPTED)
         return true;
     bool ok = contrast(w, i, &c, e);
-    if (ok) {
-        w->equal += c.equal;
-        w->parted += !c.equal;
+    w->equal += ok && c.equal;
+    w->parted += ok && !c.equal;
+    if (ok && w->screen) {
+        if (gn_vec_reserve(&w->kept, &w->room, w->n_kept + 1, sizeof *w->kept)) {
+            w->kept[w->n_kept++] = c;
+            return true;
+        }
+        ok = gn_fail(e, GN_NO_MEMORY, "out of memory");
+    } else if (ok) {
         if (gn_args_flag(w->a, "json")) {
             json(w, i, &c);
             ok = gn_out_line(&w->out, e);
@@ -225,6 +227,34 @@ static bool tell(answering *w, int i, gn_error *e) {
     return ok;
 }
 
+/* ---- the screen ------------------------------------------------------------------------------ */
+
+/* The view owns what it loads: a copy. */
+static bool load(void *user, size_t i, gn_contrast *out, gn_error *e) {
+    const answering *w = user;
+    return gn_contrast_copy(&w->kept[i], out, e);
+}
+
+static bool show(answering *w, gn_error *e) {
+    const gn_contrasts all = {.n = w->n_kept, .load = load, .user = w};
+    gn_str what = {0};
+    gn_str_fmt(&what, "%" PRId64 " the same, %" PRId64 " part", w->equal, w->parted);
+    const gn_compare_screen o = {.name_a = gn_engine_name(w->two->a),
+                                 .name_b = gn_engine_name(w->two->b),
+                                 .what = gn_str_text(&what),
+                                 .all = &all,
+                                 .vocabulary = w->vocabulary};
+    const bool ok = gn_str_ok(&what, e) && gn_compare_on_screen(w->a, &o, e);
+    gn_str_release(&what);
+    return ok;
+}
+
+static void forget(answering *w) {
+    for (size_t i = 0; i < w->n_kept; i++)
+        gn_contrast_release(&w->kept[i]);
+    free(w->kept);
+}
+
 /* ---- all of it ------------------------------------------------------------------------------- */
 
 int gn_compare_jobs(const gn_args *a, gn_two *two, gn_job_list *list, gn_error *e) {
@@ -232,15 +262,22 @@ int gn_compare_jobs(const gn_args *a, gn_two *two, gn_job_list *list, gn_error *
                    .two = two,
                    .list = list,
                    .percent = gn_args_percent(a, "answers"),
-                   .all = 2 * (int64_t)list->n};
-    bool ok = copy_jobs(&w, e) && ask(&w, two->a, false, e) && ask(&w, two->b, true, e);
+                   .all = 2 * (int64_t)list->n,
+                   .screen = gn_compare_wants_screen(a),
+                   .vocabulary = gn_vocabulary_of(two->a, e)};
+    bool ok =
+        w.vocabulary && copy_jobs(&w, e) && ask(&w, two->a, false, e) && ask(&w, two->b, true, e);
     for (int i = 0; ok && i < list->n; i++)
         ok = tell(&w, i, e);
+    if (ok && w.screen && w.n_kept)
+        ok = show(&w, e);
     if (ok && !gn_args_flag(a, "quiet") && !gn_args_flag(a, "json"))
         fprintf(stderr, "%" PRId64 " the same, %" PRId64 " part\n", w.equal, w.parted);
     for (int i = 0; w.other && i < list->n; i++)
         gn_job_release(&w.other[i]);
     free(w.other);
+    forget(&w);
+    gn_vocabulary_free(w.vocabulary);
     gn_str_release(&w.out);
     if (!ok)
         return GN_FAILED;

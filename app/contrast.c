@@ -10,20 +10,55 @@ static bool no_memory(gn_error *e) { return gn_fail(e, GN_NO_MEMORY, "compare: o
 
 static void side_release(gn_answer_side *s) {
     gn_str_release(&s->text);
-    gn_ids_release(&s->id);
-    free(s->end);
-    free(s->top);
+    gn_tokens_release(&s->made);
     gn_str_release(&s->verdict);
+    gn_str_release(&s->note);
+}
+
+void gn_forced_release(gn_forced *f) {
+    free(f->token);
+    *f = (gn_forced){0};
 }
 
 void gn_contrast_release(gn_contrast *c) {
     gn_str_release(&c->id);
     gn_str_release(&c->title);
+    gn_str_release(&c->asked);
     gn_ids_release(&c->prompt);
     side_release(&c->a);
     side_release(&c->b);
-    free(c->forced);
+    gn_forced_release(&c->forced);
     *c = (gn_contrast){0};
+}
+
+static bool side_copy(const gn_answer_side *s, gn_answer_side *out) {
+    gn_str_add(&out->text, gn_str_slice(&s->text));
+    gn_str_add(&out->verdict, gn_str_slice(&s->verdict));
+    gn_str_add(&out->note, gn_str_slice(&s->note));
+    out->placed = s->placed;
+    out->made.k = s->made.k;
+    return gn_tokens_append(&out->made, &s->made) && !out->text.failed && !out->verdict.failed &&
+           !out->note.failed;
+}
+
+bool gn_contrast_copy(const gn_contrast *c, gn_contrast *out, gn_error *e) {
+    *out = (gn_contrast){.equal = c->equal, .parts_at = c->parts_at, .forced = c->forced};
+    out->forced.token = NULL;
+    gn_str_add(&out->id, gn_str_slice(&c->id));
+    gn_str_add(&out->title, gn_str_slice(&c->title));
+    gn_str_add(&out->asked, gn_str_slice(&c->asked));
+    if (c->forced.n) {
+        out->forced.token = malloc((size_t)c->forced.n * sizeof *c->forced.token);
+        if (!out->forced.token) {
+            out->forced.n = 0;
+            return no_memory(e);
+        }
+        memcpy(out->forced.token, c->forced.token, (size_t)c->forced.n * sizeof *c->forced.token);
+    }
+    if (!gn_ids_append(&out->prompt, c->prompt.id, c->prompt.count) || !side_copy(&c->a, &out->a) ||
+        !side_copy(&c->b, &out->b))
+        return no_memory(e);
+    return gn_str_ok(&out->title, e) && gn_str_ok(&out->asked, e);
 }
 
 void gn_marked_release(gn_marked *m) {
@@ -35,29 +70,34 @@ void gn_marked_release(gn_marked *m) {
 }
 
 void gn_contrast_set(gn_contrast *c) {
-    const size_t n = c->a.id.count < c->b.id.count ? c->a.id.count : c->b.id.count;
-    size_t i = 0;
+    const int na = c->a.made.count, nb = c->b.made.count, n = na < nb ? na : nb;
+    int i = 0;
     c->parts_at = -1;
-    if (c->a.id.count == 0 && c->b.id.count == 0) {
+    if (na == 0 || nb == 0) {
         c->equal = gn_slice_equal(gn_str_slice(&c->a.text), gn_str_slice(&c->b.text));
         return;
     }
-    while (i < n && c->a.id.id[i] == c->b.id.id[i])
+    while (i < n && c->a.made.id[i] == c->b.made.id[i])
         i++;
-    c->equal = i == c->a.id.count && i == c->b.id.count;
+    c->equal = i == na && i == nb;
     if (!c->equal)
-        c->parts_at = (int64_t)i;
+        c->parts_at = i;
 }
 
-bool gn_answer_side_ids(gn_answer_side *s, const gn_tokenizer *t, const int32_t *id, size_t n,
-                        gn_error *e) {
-    s->end = malloc(n * sizeof *s->end + 1);
-    if (!s->end || !gn_ids_append(&s->id, id, n))
-        return no_memory(e);
+bool gn_answer_side_ids(gn_answer_side *s, const gn_vocabulary *v, const int32_t *id,
+                        const gn_logprob *score, const gn_top *top, int k, size_t n, gn_error *e) {
+    s->made.k = top ? k : 0;
     for (size_t i = 0; i < n; i++) {
-        gn_str_add(&s->text, gn_token_bytes(t, id[i]));
-        s->end[i] = s->text.len;
+        gn_str_add(&s->text, gn_vocabulary_bytes(v, id[i]));
+        const gn_token_row row = {.id = id[i],
+                                  .end = s->text.len,
+                                  .score = score ? score[i] : (gn_logprob){.logprob = NAN},
+                                  .top = top ? top + i * (size_t)k : NULL,
+                                  .n_top = top ? k : 0};
+        if (!gn_tokens_add(&s->made, &row))
+            return no_memory(e);
     }
+    s->placed = true;
     return gn_str_ok(&s->text, e);
 }
 
@@ -104,8 +144,8 @@ static bool cut_words(const gn_answer_side *s, units *u) {
 }
 
 static bool cut_tokens(const gn_answer_side *s, units *u) {
-    for (size_t i = 0; i < s->id.count; i++)
-        if (!add_unit(u, (unit){i ? s->end[i - 1] : 0, s->end[i], s->id.id[i], false}))
+    for (int i = 0; i < s->made.count; i++)
+        if (!add_unit(u, (unit){i ? s->made.end[i - 1] : 0, s->made.end[i], s->made.id[i], false}))
             return false;
     return true;
 }
@@ -212,6 +252,11 @@ static bool mark_stretch(const gn_answer_side *s, const units *u, size_t *i, boo
     return style_to(m, GN_STYLE_PLAIN);
 }
 
+static bool add_same(gn_marked *m, gn_slice text) {
+    gn_str_add(&m->text, text);
+    return style_to(m, GN_STYLE_PLAIN);
+}
+
 static bool mark(const gn_contrast *c, const units *ua, const units *ub, gn_marked *a,
                  gn_marked *b) {
     bool differs = false;
@@ -225,23 +270,47 @@ static bool mark(const gn_contrast *c, const units *ua, const units *ub, gn_mark
                 return false;
             continue;
         }
-        const gn_slice text = text_of(&c->a, &ua->item[i++]);
-        gn_str_add(&a->text, text);
-        gn_str_add(&b->text, text_of(&c->b, &ub->item[j++]));
-        if (!style_to(a, GN_STYLE_PLAIN) || !style_to(b, GN_STYLE_PLAIN))
-            return false;
-        if (text.len && text.data[text.len - 1] == '\n') {
-            if (!level(a, differs) || !level(b, differs))
+        gn_slice text = text_of(&c->a, &ua->item[i++]);
+        j++;
+        for (const char *end; (end = memchr(text.data, '\n', text.len)); differs = false) {
+            const size_t n = (size_t)(end - text.data) + 1;
+            if (!add_same(a, (gn_slice){text.data, n}) || !add_same(b, (gn_slice){text.data, n}) ||
+                !level(a, differs) || !level(b, differs))
                 return false;
-            differs = false;
+            text = gn_slice_from(text, n);
         }
+        if (!add_same(a, text) || !add_same(b, text))
+            return false;
     }
     return level(a, differs) && level(b, differs);
 }
 
+/* Choices, a line each: the mark of the one that was taken tells enough. */
+static bool mark_choices(const gn_contrast *c, gn_marked *a, gn_marked *b) {
+    gn_slice x = gn_str_slice(&c->a.text), y = gn_str_slice(&c->b.text);
+    while (x.len || y.len) {
+        const char *end_x = memchr(x.data, '\n', x.len), *end_y = memchr(y.data, '\n', y.len);
+        const gn_slice one = {x.data, end_x ? (size_t)(end_x - x.data) + 1 : x.len},
+                       other = {y.data, end_y ? (size_t)(end_y - y.data) + 1 : y.len};
+        gn_str_add(&a->text, one);
+        gn_str_add(&b->text, other);
+        if (!style_to(a, one.len && one.data[0] == '>' ? GN_STYLE_BOLD : GN_STYLE_PLAIN) ||
+            !style_to(b, other.len && other.data[0] == '>' ? GN_STYLE_BOLD : GN_STYLE_PLAIN) ||
+            !level(a, !gn_slice_equal(one, other)) || !level(b, !gn_slice_equal(one, other)))
+            return false;
+        x = gn_slice_from(x, one.len);
+        y = gn_slice_from(y, other.len);
+    }
+    return true;
+}
+
 bool gn_contrast_mark(const gn_contrast *c, bool words, gn_marked *a, gn_marked *b, gn_error *e) {
     units ua = {0}, ub = {0};
-    const bool tokens = !words && c->a.end && c->b.end && c->a.id.count + c->b.id.count > 0;
+    if (c->a.note.len && c->b.note.len)
+        return (mark_choices(c, a, b) || no_memory(e)) && gn_str_ok(&a->text, e) &&
+               gn_str_ok(&b->text, e);
+    const bool tokens =
+        !words && c->a.placed && c->b.placed && c->a.made.count + c->b.made.count > 0;
     bool ok = (tokens ? cut_tokens(&c->a, &ua) && cut_tokens(&c->b, &ub)
                       : cut_words(&c->a, &ua) && cut_words(&c->b, &ub)) ||
               no_memory(e);
@@ -254,29 +323,42 @@ bool gn_contrast_mark(const gn_contrast *c, bool words, gn_marked *a, gn_marked 
 
 /* ---- where they part --------------------------------------------------------------------- */
 
-void gn_contrast_alternatives(const gn_contrast *c, const gn_tokenizer *t, char side, int n,
-                              gn_str *out) {
-    const gn_answer_side *s = side == 'A' ? &c->a : &c->b;
-    if (c->parts_at < 0 || !s->top || (size_t)c->parts_at >= s->id.count)
-        return;
-    const gn_top *top = s->top + c->parts_at * s->k;
-    for (int i = 0; i < n && i < s->k; i++) {
+static void candidates(const gn_top *top, int n, const gn_vocabulary *v, gn_str *out) {
+    for (int i = 0; i < n && top[i].id >= 0; i++) {
         gn_str_puts(out, i ? "  " : "");
-        if (t)
-            gn_json_write_string(out, gn_token_bytes(t, top[i].id));
+        if (v)
+            gn_json_write_string(out, gn_vocabulary_bytes(v, top[i].id));
         else
             gn_str_fmt(out, "%d", top[i].id);
         gn_str_fmt(out, " %.2f", (double)top[i].logprob);
     }
 }
 
+void gn_contrast_alternatives(const gn_contrast *c, const gn_vocabulary *v, char side, int n,
+                              gn_str *out) {
+    const gn_answer_side *s = side == 'A' ? &c->a : &c->b;
+    const gn_top *forced = side == 'A' ? c->forced.a : c->forced.b;
+    const gn_tokens *m = &s->made;
+    if (s->note.len) {
+        gn_str_add(out, gn_str_slice(&s->note));
+        return;
+    }
+    if (c->parts_at < 0)
+        return;
+    if (c->forced.n_top)
+        candidates(forced, n < c->forced.n_top ? n : c->forced.n_top, v, out);
+    else if (c->parts_at < m->count && m->k > 0)
+        candidates(m->top + c->parts_at * m->k, n < m->k ? n : m->k, v, out);
+    else if (c->parts_at < m->count && !isnan(m->score[c->parts_at].logprob))
+        candidates(&(gn_top){m->id[c->parts_at], m->score[c->parts_at].logprob}, 1, v, out);
+}
+
 void gn_contrast_strip(const gn_contrast *c, int n, gn_str *out) {
-    const int64_t all = c->n_forced;
-    const int64_t cells = all < n ? all : n;
+    const int64_t all = c->forced.n, cells = all < n ? all : n;
     for (int64_t i = 0; i < cells; i++) {
         double most = 0;
         for (int64_t k = i * all / cells; k < (i + 1) * all / cells; k++)
-            most = c->forced[k].kl > most ? c->forced[k].kl : most;
+            most = c->forced.token[k].kl > most ? c->forced.token[k].kl : most;
         gn_str_putc(out, most < 0.01 ? '.' : most < 0.1 ? ':' : most < 1 ? '*' : '#');
     }
 }

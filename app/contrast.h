@@ -7,33 +7,55 @@
 #ifndef GN_APP_CONTRAST_H
 #define GN_APP_CONTRAST_H
 
+#include "app/tokens.h"
 #include "app/tui/wrap.h"
 
+enum { GN_CONTRAST_TOP = 8 };
+
 typedef struct gn_answer_side {
-    gn_str text; /* of tokens: their bytes joined */
-    gn_ids id;   /* its tokens; none known: count 0 */
-    size_t *end; /* [id.count] where in the text each token ends; NULL: not known */
-    gn_top *top; /* [id.count, k] what was likeliest at each; NULL: not known */
-    int k;
-    gn_str verdict; /* "ok", "wrong", "stop: length"; may be empty */
+    gn_str text;
+    gn_tokens made; /* its tokens; none known: count 0 */
+    bool placed;    /* where in the text each token ends is known */
+    gn_str verdict; /* "ok", "wrong", "eos"; may be empty */
+    gn_str note;    /* in place of alternatives: of choices, how likely each was */
 } gn_answer_side;
 
+/* Of an answer that the other model read, too. */
+typedef struct gn_forced {
+    gn_divergence_token *token; /* [n] b on a's text, token by token */
+    int64_t n;
+    gn_top a[GN_CONTRAST_TOP], b[GN_CONTRAST_TOP]; /* the likeliest where they part */
+    int n_top;                                     /* 0: not known */
+} gn_forced;
+void gn_forced_release(gn_forced *f);
+
 typedef struct gn_contrast {
-    gn_str id;    /* of the question, as JSON */
-    gn_str title; /* "gsm8k #210  gold 18" */
-    gn_ids prompt;
+    gn_str id;     /* of the question, as JSON */
+    gn_str title;  /* "gsm8k #210  gold 18" */
+    gn_str asked;  /* the prompt as text, where its ids are not known */
+    gn_ids prompt; /* what stood before the answers */
     gn_answer_side a, b;
     bool equal;
     int64_t parts_at; /* the first token that differs; -1: the same, or tokens are not known */
-    gn_divergence_token *forced; /* [n_forced] b on a's text, token by token; NULL: not read */
-    int64_t n_forced;
+    gn_forced forced; /* n 0: not read */
 } gn_contrast;
 void gn_contrast_release(gn_contrast *c);
+/* out was empty. Release it, whatever happens. */
+bool gn_contrast_copy(const gn_contrast *c, gn_contrast *out, gn_error *e);
 /* equal and parts_at, from what the sides hold. */
 void gn_contrast_set(gn_contrast *c);
-/* An answer of these ids: text and ends by the tokenizer's bytes. */
-bool gn_answer_side_ids(gn_answer_side *s, const gn_tokenizer *t, const int32_t *id, size_t n,
-                        gn_error *e);
+/* An answer of these ids: text and ends by the vocabulary's bytes. score and top [n, k] may be
+ * NULL. */
+bool gn_answer_side_ids(gn_answer_side *s, const gn_vocabulary *v, const int32_t *id,
+                        const gn_logprob *score, const gn_top *top, int k, size_t n, gn_error *e);
+
+/* Contrasts to page through; each is loaded when it is looked at, on the screen's thread. */
+typedef struct gn_contrasts {
+    size_t n;
+    bool (*load)(void *user, size_t i, gn_contrast *out, gn_error *e);
+    void (*close)(void *user); /* when nobody looks any more; may be NULL */
+    void *user;
+} gn_contrasts;
 
 /* One side as it is drawn: [ ] around every stretch that the other side does not have. */
 typedef struct gn_marked {
@@ -49,13 +71,13 @@ void gn_marked_release(gn_marked *m);
 /* Both sides, with equally many levels. words: units are words even if tokens are known. */
 bool gn_contrast_mark(const gn_contrast *c, bool words, gn_marked *a, gn_marked *b, gn_error *e);
 
-/* "token 37   A  "2" -0.41  "3" -1.22  |  B  ..." : n alternatives of each side where they part.
- * Nothing when they do not part or alternatives are not known. t: to spell ids with. */
-void gn_contrast_alternatives(const gn_contrast *c, const gn_tokenizer *t, char side, int n,
+/* The n likeliest of side 'A' or 'B' where they part: "2" -0.41  "3" -1.22; nothing when they do
+ * not, or it is not known. v spells ids; NULL: they stand as numbers. */
+void gn_contrast_alternatives(const gn_contrast *c, const gn_vocabulary *v, char side, int n,
                               gn_str *out);
 
-/* A strip of n characters, one for each n-th part of the forced tokens: the largest KL of it,
- * from "." (under 0.01) over ":" and "*" to "#" (over 1). */
+/* A strip of at most n characters, one for each n-th part of the forced tokens: the largest KL
+ * of it, from "." (under 0.01) over ":" and "*" to "#" (1 and more). */
 void gn_contrast_strip(const gn_contrast *c, int n, gn_str *out);
 
 #endif

@@ -1,6 +1,8 @@
 /* compare_print.c - a comparison as JSON and as text. */
 #include "eval/compare.h"
 
+#include "eval/grid.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -132,18 +134,46 @@ static void diff_text(char *out, size_t size, const gn_pairing *l) {
                  l->error * scale, unit);
 }
 
-static void pairing_text(gn_str *out, const gn_pairing *l) {
+static void value_cell(gn_grid *g, double v) {
+    if (!isfinite(v))
+        gn_grid_put(g, GN_S("-"));
+    else
+        gn_str_fmt(gn_grid_cell(g), fabs(v) < 1e5 ? "%.4f" : "%.4g", v);
+}
+
+static void pairing_text(gn_grid *g, const gn_pairing *l) {
     char diff[64], p[24], holm[24];
     diff_text(diff, sizeof diff, l);
     p_text(p, sizeof p, l->p);
     p_text(holm, sizeof holm, l->p_holm);
-    gn_str_fmt(out, "%-22.*s %-12.*s %-16.*s %6" PRId64 " %10.4f %10.4f  %-24s %7s %7s %-8s",
-               (int)l->task.len, l->task.data, (int)l->metric.len, l->metric.data,
-               (int)l->filter.len, l->filter.data, l->n, l->a, l->b, diff, p, holm, l->test);
-    gn_str_fmt(out, " %5" PRId64 " %5" PRId64, l->wins, l->losses);
+    gn_grid_put(g, l->task);
+    gn_grid_put(g, l->metric);
+    gn_grid_put(g, l->filter);
+    gn_str_fmt(gn_grid_cell(g), "%" PRId64, l->n);
+    value_cell(g, l->a);
+    value_cell(g, l->b);
+    gn_grid_put(g, gn_slice_of(diff));
+    gn_grid_put(g, gn_slice_of(p));
+    gn_grid_put(g, gn_slice_of(holm));
+    gn_grid_put(g, gn_slice_of(l->test));
+    gn_str_fmt(gn_grid_cell(g), "%" PRId64, l->losses);
+    gn_str_fmt(gn_grid_cell(g), "%" PRId64, l->wins);
+    gn_str *visible = gn_grid_cell(g);
     if (!isnan(l->smallest))
-        gn_str_fmt(out, l->share ? "  %.2f pp" : "  %.3g", l->smallest * (l->share ? 100 : 1));
-    gn_str_putc(out, '\n');
+        gn_str_fmt(visible, l->share ? "%.2f pp" : "%.3g", l->smallest * (l->share ? 100 : 1));
+}
+
+static void table_text(gn_str *out, const gn_comparison *c) {
+    static const char *const name[] = {"task",   "metric", "filter", "n",      "A",
+                                       "B",      "B - A",  "p",      "p holm", "test",
+                                       "A only", "B only", "visible"};
+    gn_grid g = {0};
+    for (int i = 0; i < 13; i++)
+        gn_grid_column(&g, gn_slice_of(name[i]), i > 2 && i != 9);
+    for (int i = 0; i < c->n; i++)
+        pairing_text(&g, &c->pairing[i]);
+    gn_grid_draw(out, &g, GN_MARKUP_TEXT);
+    gn_grid_release(&g);
 }
 
 static void said_text(gn_str *out, const char *who, double right, gn_slice said, gn_slice answer) {
@@ -175,11 +205,7 @@ void gn_comparison_text(gn_str *out, const gn_comparison *c, bool flips) {
                "paired over documents; p holm: adjusted for %d line%s; visible: the smallest "
                "difference these documents can show (80 %% power, 5 %%)\n",
                tests, tests == 1 ? "" : "s");
-    gn_str_fmt(out, "%-22s %-12s %-16s %6s %10s %10s  %-24s %7s %7s %-8s %5s %5s  %s\n", "task",
-               "metric", "filter", "n", "A", "B", "B - A", "p", "p holm", "test", "B+", "A+",
-               "visible");
-    for (int i = 0; i < c->n; i++)
-        pairing_text(out, &c->pairing[i]);
+    table_text(out, c);
     gn_str_fmt(out, "%zu flips\n", c->n_flip);
     for (size_t i = 0; flips && i < c->n_flip; i++) {
         const gn_flip *f = &c->flip[i];

@@ -187,6 +187,11 @@ void gn_chat_edit(gn_chat *c, gn_tui *t, gn_turn *turn);
 void gn_chat_prefix(gn_chat *c, gn_tui *t, gn_slice text); /* of the next reply */
 bool gn_chat_is_busy(const gn_chat *c, gn_tui *t);         /* and says so */
 
+/* ---- chat_compare.c ----------------------------------------------------- */
+
+/* Turn b beside turn a; a -1: beside the other answers to its question. */
+void gn_chat_compare(gn_chat *c, gn_tui *t, int64_t a, int64_t b);
+
 /* ---- chat_text.c -------------------------------------------------------- */
 
 /* Markdown as written, or as meant. */

@@ -125,8 +125,8 @@ static void side_head(gn_str *out, char letter, const char *name, const gn_answe
     gn_str_fmt(out, "%c %s", letter, name);
     if (s->verdict.len)
         gn_str_fmt(out, " %s", gn_str_text(&s->verdict));
-    if (s->id.count)
-        gn_str_fmt(out, " (%zu tok)", s->id.count);
+    if (s->made.count)
+        gn_str_fmt(out, " (%d tok)", s->made.count);
 }
 
 static void heads(gn_str *out, const gn_contrast *c, const char *name_a, const char *name_b,
@@ -140,17 +140,17 @@ static void heads(gn_str *out, const gn_contrast *c, const char *name_a, const c
     gn_str_release(&b);
 }
 
-static void parting(gn_str *out, const gn_contrast *c, const gn_tokenizer *t, int cols) {
+static void parting(gn_str *out, const gn_contrast *c, const gn_vocabulary *v, int cols) {
     if (c->parts_at < 0)
         return;
     gn_str_fmt(out, " token %" PRId64 "   A  ", c->parts_at);
-    gn_contrast_alternatives(c, t, 'A', 3, out);
+    gn_contrast_alternatives(c, v, 'A', 3, out);
     gn_str_puts(out, "   |  B  ");
-    gn_contrast_alternatives(c, t, 'B', 3, out);
-    if (c->n_forced > c->parts_at)
-        gn_str_fmt(out, "   KL %.2f", c->forced[c->parts_at].kl);
+    gn_contrast_alternatives(c, v, 'B', 3, out);
+    if (c->forced.n > c->parts_at)
+        gn_str_fmt(out, "   KL %.2f", c->forced.token[c->parts_at].kl);
     gn_str_putc(out, '\n');
-    if (c->n_forced) {
+    if (c->forced.n) {
         gn_str_puts(out, " KL ");
         gn_contrast_strip(c, cols - 5, out);
         gn_str_putc(out, '\n');
@@ -158,7 +158,7 @@ static void parting(gn_str *out, const gn_contrast *c, const gn_tokenizer *t, in
 }
 
 bool gn_contrast_text(gn_str *out, const gn_contrast *c, const char *name_a, const char *name_b,
-                      const gn_tokenizer *t, int cols, bool unicode, gn_error *e) {
+                      const gn_vocabulary *v, int cols, bool unicode, gn_error *e) {
     gn_contrast_rows r = {0};
     gn_canvas canvas = {.unicode = unicode};
     bool ok = gn_contrast_lay_out(&r, c, false, false, cols, e);
@@ -181,7 +181,7 @@ bool gn_contrast_text(gn_str *out, const gn_contrast *c, const char *name_a, con
         gn_str_putc(out, '\n');
     }
     if (ok)
-        parting(out, c, t, cols);
+        parting(out, c, v, cols);
     gn_canvas_release(&canvas);
     gn_contrast_rows_release(&r);
     return ok && gn_str_ok(out, e);

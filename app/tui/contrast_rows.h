@@ -32,8 +32,8 @@ void gn_contrast_rows_release(gn_contrast_rows *r);
 void gn_contrast_draw_row(const gn_contrast_rows *r, size_t i, gn_canvas *c, int y);
 
 /* For a place without a screen: title, rows, where they part, the strip; cols columns wide.
- * name_a, name_b: the checkpoints'. t: to spell tokens with; may be NULL. */
+ * name_a, name_b: the checkpoints'. v: to spell tokens with; may be NULL. */
 bool gn_contrast_text(gn_str *out, const gn_contrast *c, const char *name_a, const char *name_b,
-                      const gn_tokenizer *t, int cols, bool unicode, gn_error *e);
+                      const gn_vocabulary *v, int cols, bool unicode, gn_error *e);
 
 #endif

@@ -64,9 +64,17 @@
     X(SESSIONS, "sessions", "F2", "F2 s", "all conversations, and the tree of one")                \
     X(MAXIMISE, "maximise", "", "O", "one half of the screen alone, or both")                      \
     X(MARK, "mark", "", "", "mark a message, to compare two")                                      \
-    X(COMPARE, "compare", "", "", "the two marked texts, side by side")                            \
+    X(COMPARE, "compare", "F5", "F5 c",                                                            \
+      "side by side: the two marked texts, or an answer and the others")                           \
     X(ARCHIVE, "archive", "", "", "put a conversation away; :rm! deletes it")                      \
     X(SEARCH_UP, "search-up", "", "", "search upwards")                                            \
+    X(FLIP_NEXT, "next-flip", "", "", "the next question that was answered differently")           \
+    X(FLIP_BACK, "flip-before", "", "", "the one before it")                                       \
+    X(DIFFERENCE, "difference", "", "", "where the answers part")                                  \
+    X(DIFFERENCE_NEXT, "next-difference", "", "", "the next difference further down")              \
+    X(WORDS, "words", "", "", "differences by words, or by tokens")                                \
+    X(ONLY, "only-different", "", "", "leave out lines that are the same, or show them")           \
+    X(FORCE, "force", "", "", "have the second model read the first one's answer")                 \
     X(HELP, "help", "F1", "F1 h ?", "this help")                                                   \
     X(REDRAW, "redraw", "Ctrl+L", "Ctrl+L", "draw the screen again")                               \
     X(SUSPEND, "suspend", "Ctrl+Z", "Ctrl+Z", "back to the shell; fg returns")                     \
@@ -80,6 +88,13 @@
     X("tokens", "w", WILDEST)                                                                      \
     X("tokens", "s", SURPRISE_NEXT)                                                                \
     X("tokens", "S", SURPRISE_BACK)                                                                \
+    X("compare", "@", FLIP_NEXT)                                                                   \
+    X("compare", "!", FLIP_BACK)                                                                   \
+    X("compare", "[", DIFFERENCE)                                                                  \
+    X("compare", "]", DIFFERENCE_NEXT)                                                             \
+    X("compare", "w", WORDS)                                                                       \
+    X("compare", "=", ONLY)                                                                        \
+    X("compare", "K", FORCE)                                                                       \
     X("eval", "p", PAUSE)                                                                          \
     X("eval", "x", SKIP)                                                                           \
     X("eval", "o", FILTER)                                                                         \

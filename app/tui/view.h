@@ -124,6 +124,19 @@ typedef struct gn_eval_screen {
     double now;                 /* tests: seconds since 1970; 0: the clock's */
 } gn_eval_screen;
 bool gn_eval_view(gn_view *out, gn_tui *t, const gn_eval_screen *o, gn_error *e);
+/* Answers side by side. All of it is borrowed; names, vocabulary and `all` itself are copied, and
+ * all->close() is called when the view goes, or could not be made. */
+struct gn_comparison;
+struct gn_contrasts;
+struct gn_forcing;
+typedef struct gn_compare_screen {
+    const char *name_a, *name_b, *what;
+    const struct gn_comparison *comparison; /* statistics of two runs; NULL: none */
+    const struct gn_contrasts *all;
+    struct gn_forcing *forcing; /* two checkpoints that can read; NULL: none */
+    const gn_vocabulary *vocabulary;
+} gn_compare_screen;
+bool gn_compare_view(gn_view *out, const gn_compare_screen *o, gn_error *e);
 /* A text to page through; the title stands in its status line. */
 bool gn_text_view(gn_view *out, const char *title, gn_slice text, gn_error *e);
 
