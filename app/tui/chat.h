@@ -189,8 +189,8 @@ bool gn_chat_is_busy(const gn_chat *c, gn_tui *t);         /* and says so */
 
 /* ---- chat_compare.c ----------------------------------------------------- */
 
-/* Turn b beside turn a; a -1: beside the other answers to its question. */
-void gn_chat_compare(gn_chat *c, gn_tui *t, int64_t a, int64_t b);
+/* The selected message, else the last, beside the other answers to its question. */
+void gn_chat_compare(gn_chat *c, gn_tui *t);
 
 /* ---- chat_text.c -------------------------------------------------------- */
 

@@ -1,19 +1,30 @@
-/* chat_compare.c - answers of a conversation beside one another. */
+/* chat_compare.c - turns of a conversation beside one another. */
 #include "app/contrast.h"
 #include "app/tui/chat.h"
 
 #include <stdlib.h>
 
-/* B, and what it is compared with: one turn, or every other answer to its question. */
+/* Made when the view is, so that the conversation may go on below it. */
 typedef struct pairs {
-    const gn_chat *chat; /* it outlives the view */
-    int64_t b;
-    gn_ids a;
+    gn_contrast *item; /* [n] */
+    size_t n;
 } pairs;
 
-static bool side(const gn_chat *c, const gn_turn *turn, gn_answer_side *out) {
+static bool load(void *user, size_t i, gn_contrast *out, gn_error *e) {
+    return gn_contrast_copy(&((pairs *)user)->item[i], out, e);
+}
+
+static void close_pairs(void *user) {
+    pairs *p = user;
+    for (size_t i = 0; i < p->n; i++)
+        gn_contrast_release(&p->item[i]);
+    free(p->item);
+    free(p);
+}
+
+static bool side(const gn_transcript *t, const gn_turn *turn, gn_answer_side *out) {
     int of = 0;
-    const int at = gn_transcript_sibling(&c->turns, turn->id, &of);
+    const int at = gn_transcript_sibling(t, turn->id, &of);
     gn_str_add(&out->text, gn_str_slice(&turn->text));
     out->made.k = turn->made.k;
     if (of > 1)
@@ -21,74 +32,68 @@ static bool side(const gn_chat *c, const gn_turn *turn, gn_answer_side *out) {
     else
         gn_str_puts(&out->verdict, gn_role_name(turn->role));
     out->placed = turn->made.count > 0;
-    return gn_tokens_append(&out->made, &turn->made) && !out->text.failed;
+    return gn_tokens_append(&out->made, &turn->made) && !out->text.failed && !out->verdict.failed;
 }
 
-static bool load(void *user, size_t i, gn_contrast *out, gn_error *e) {
-    const pairs *p = user;
-    const gn_turn *a = gn_transcript_turn(&p->chat->turns, p->a.id[i]),
-                  *b = gn_transcript_turn(&p->chat->turns, p->b),
-                  *asked = b ? gn_transcript_turn(&p->chat->turns, b->parent) : NULL;
-    if (!a || !b)
-        return gn_fail(e, GN_INVALID, "that turn is gone");
-    if (asked) {
-        const gn_slice text = gn_str_slice(&asked->text);
-        const char *end = memchr(text.data, '\n', text.len);
-        gn_str_add(&out->title, (gn_slice){text.data, end ? (size_t)(end - text.data) : text.len});
-    }
-    if (!side(p->chat, a, &out->a) || !side(p->chat, b, &out->b))
-        return gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
-    gn_contrast_set(out);
-    return gn_str_ok(&out->title, e);
+/* The first line of what both answer, if they do. */
+static void title(const gn_transcript *t, const gn_turn *a, const gn_turn *b, gn_str *out) {
+    const gn_turn *asked = a->parent == b->parent ? gn_transcript_turn(t, b->parent) : NULL;
+    if (!asked)
+        return;
+    const gn_slice text = gn_str_slice(&asked->text);
+    const char *end = memchr(text.data, '\n', text.len);
+    gn_str_add(out, (gn_slice){text.data, end ? (size_t)(end - text.data) : text.len});
 }
 
-static void close_pairs(void *user) {
-    pairs *p = user;
-    gn_ids_release(&p->a);
-    free(p);
-}
-
-/* Every other child of the turn's parent. */
-static bool find_others(const gn_chat *c, const gn_turn *turn, gn_ids *out) {
-    for (size_t i = 0; i < c->turns.count; i++) {
-        const gn_turn *other = c->turns.turn[i];
-        if (other->parent == turn->parent && other->id != turn->id && other->role == turn->role &&
-            !gn_ids_add(out, (int32_t)other->id))
-            return false;
-    }
+static bool add(pairs *p, const gn_transcript *t, const gn_turn *a, const gn_turn *b) {
+    gn_contrast *grown = realloc(p->item, (p->n + 1) * sizeof *grown);
+    if (!grown)
+        return false;
+    p->item = grown;
+    gn_contrast *c = &p->item[p->n++];
+    *c = (gn_contrast){0};
+    title(t, a, b, &c->title);
+    if (!side(t, a, &c->a) || !side(t, b, &c->b) || c->title.failed)
+        return false;
+    /* Tokens of one side alone say nothing of where the two part. */
+    if (!c->a.made.count || !c->b.made.count)
+        c->a.placed = c->b.placed = false;
+    gn_contrast_set(c);
     return true;
 }
 
-static void show(gn_chat *c, gn_tui *t, pairs *p) {
-    const gn_contrasts all = {.n = p->a.count, .load = load, .close = close_pairs, .user = p};
-    const char *name = c->name.len ? gn_str_text(&c->name) : "the model";
-    const gn_compare_screen o = {
-        .name_a = name, .name_b = name, .all = &all, .vocabulary = c->vocabulary};
-    gn_view view;
-    gn_error e = {0};
-    if (gn_compare_view(&view, &o, &e))
-        gn_tui_push(t, view);
-    else
-        gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
+bool gn_turns_view(gn_view *out, const gn_transcript *t, int64_t a, int64_t b, const char *name_a,
+                   const char *name_b, const gn_vocabulary *v, gn_error *e) {
+    const gn_turn *turn = gn_transcript_turn(t, b), *other = gn_transcript_turn(t, a);
+    pairs *p = calloc(1, sizeof *p);
+    bool ok = p && turn && (!other || add(p, t, other, turn));
+    for (size_t i = 0; ok && !other && i < t->count; i++) {
+        const gn_turn *beside = t->turn[i];
+        if (beside->parent == turn->parent && beside != turn && beside->role == turn->role)
+            ok = add(p, t, beside, turn);
+    }
+    if (!ok || p->n == 0) {
+        if (p)
+            close_pairs(p);
+        return gn_fail(e, ok ? GN_INVALID : GN_NO_MEMORY,
+                       ok ? "there is one answer: r asks for another to compare with"
+                          : "compare: out of memory");
+    }
+    const gn_contrasts all = {.n = p->n, .load = load, .close = close_pairs, .user = p};
+    return gn_compare_view(
+        out, &(gn_compare_screen){.name_a = name_a, .name_b = name_b, .all = &all, .vocabulary = v},
+        e);
 }
 
-void gn_chat_compare(gn_chat *c, gn_tui *t, int64_t a, int64_t b) {
-    const gn_turn *turn = gn_transcript_turn(&c->turns, b);
-    pairs *p = calloc(1, sizeof *p);
-    if (!p) {
-        gn_chat_no_memory(t);
+void gn_chat_compare(gn_chat *c, gn_tui *t) {
+    const gn_turn *turn = gn_chat_chosen(c);
+    const char *name = c->name.len ? gn_str_text(&c->name) : "the model";
+    gn_view view;
+    gn_error e = {0};
+    if (!turn)
         return;
-    }
-    *p = (pairs){.chat = c, .b = b};
-    const bool ok = !turn || (a >= 0 ? gn_ids_add(&p->a, (int32_t)a) : find_others(c, turn, &p->a));
-    if (!ok || p->a.count == 0) {
-        if (!ok)
-            gn_chat_no_memory(t);
-        else
-            gn_tui_note(t, GN_STYLE_NOTE,
-                        "there is one answer: r asks for another to compare with");
-        close_pairs(p);
-        return;
-    }
-    show(c, t, p);
+    if (gn_turns_view(&view, &c->turns, -1, turn->id, name, name, c->vocabulary, &e))
+        gn_tui_push(t, view);
+    else
+        gn_tui_note(t, e.code == GN_INVALID ? GN_STYLE_NOTE : GN_STYLE_ERROR, "%s", e.message);
 }

@@ -159,8 +159,10 @@ typedef struct gn_sessions_host {
     bool (*pin)(void *user, gn_tui *t, int64_t turn);
 } gn_sessions_host;
 bool gn_sessions_view(gn_view *out, gn_tui *t, const gn_sessions_host *host, gn_error *e);
-/* Two texts side by side, and where they part; all of it is copied. */
-bool gn_texts_view(gn_view *out, const char *const title[2], const gn_slice text[2], gn_error *e);
+/* Turn b of a conversation beside turn a; a -1: beside every other answer to its question, and
+ * GN_INVALID where there is none. What is shown is copied. */
+bool gn_turns_view(gn_view *out, const gn_transcript *t, int64_t a, int64_t b, const char *name_a,
+                   const char *name_b, const gn_vocabulary *v, gn_error *e);
 bool gn_help_view(gn_view *out, const gn_tui *t, gn_error *e);
 /* The key table as text, for the help view and `gneiss keys`. */
 void gn_keymap_text(const gn_keymap *m, gn_str *out);

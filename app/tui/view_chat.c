@@ -194,12 +194,9 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
     case GN_REQUEST_SESSIONS:
         gn_chat_sessions(c, t);
         return true;
-    case GN_REQUEST_COMPARE: {
-        const gn_turn *turn = gn_chat_chosen(c);
-        if (turn)
-            gn_chat_compare(c, t, -1, turn->id);
+    case GN_REQUEST_COMPARE:
+        gn_chat_compare(c, t);
         return true;
-    }
     case GN_REQUEST_TOKENS: {
         const gn_turn *turn = gn_chat_chosen(c);
         if (turn)

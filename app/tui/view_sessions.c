@@ -224,10 +224,7 @@ static void compare(gn_sessions *v, gn_tui *t) {
     }
     for (int i = 0; i < 2; i++)
         name_of(v, v->mark[i], name[i]);
-    const char *const title[2] = {name[0], name[1]};
-    const gn_slice text[2] = {gn_str_slice(&v->turns->turn[v->mark[0]]->text),
-                              gn_str_slice(&v->turns->turn[v->mark[1]]->text)};
-    if (gn_texts_view(&view, title, text, &e))
+    if (gn_turns_view(&view, v->turns, v->mark[0], v->mark[1], name[0], name[1], NULL, &e))
         gn_tui_push(t, view);
     else
         failed(t, &e);
