@@ -229,6 +229,9 @@ void gn_chat_new(gn_chat *c, gn_tui *t) {
 
 void gn_chat_name(gn_chat *c, gn_tui *t, gn_slice name) {
     gn_error e = {0};
+    const char *end = memchr(name.data, '\n', name.len);
+    if (end) /* a name is one line */
+        name.len = (size_t)(end - name.data);
     if (name.len == 0)
         gn_tui_note(t, GN_STYLE_NOTE, "name: %s",
                     c->keep.name.len ? gn_str_text(&c->keep.name) : "none yet");

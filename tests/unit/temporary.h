@@ -12,7 +12,9 @@ static const char *in_folder(const char *name) {
     static char path[4][256];
     static int next;
     if (!temporary_folder[0]) {
-        snprintf(temporary_folder, sizeof temporary_folder, "/tmp/gneiss-test-XXXXXX");
+        const char *base = getenv("TMPDIR");
+        snprintf(temporary_folder, sizeof temporary_folder, "%.40s/gneiss-test-XXXXXX",
+                 base && base[0] ? base : "/tmp");
         if (!mkdtemp(temporary_folder)) {
             printf("no temporary folder\n");
             exit(2);

@@ -1,0 +1,334 @@
+/* test_keep.c - a chat and its database: what is said is kept, and coming back costs a copy. */
+/* floor: gn_app */
+#include "tests/check.h"
+#include "tests/unit/temporary.h"
+
+#include "tests/unit/chat_model.h"
+#include "tests/unit/chat_rig.h"
+
+#include <glob.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static gn_error e;
+
+static const char *folder(void) {
+    static char made[256];
+    if (!made[0]) {
+        snprintf(made, sizeof made, "%s", put_chat_model(TURN("m.content")));
+        setenv("XDG_CACHE_HOME", in_folder("cache"), 1);
+        setenv("XDG_CONFIG_HOME", "/nonexistent", 1);
+        setenv("INPUTRC", "/dev/null", 1);
+        setenv("TERM", "xterm", 1);
+    }
+    return made;
+}
+
+static bool begin(chat_rig *r, const char *session) {
+    e = (gn_error){0};
+    const bool ok = rig_open(r, folder(), session, false, &e) && rig_wait(r);
+    if (!ok)
+        printf("  %s\n", e.message);
+    return CHECK(ok);
+}
+
+static void forget_all(void) {
+    static const char *const name[] = {"chats.db", "chats.db-wal", "chats.db-shm", "chats.db.lock"};
+    for (int i = 0; i < 4; i++)
+        unlink(in_folder(name[i]));
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", in_folder("states"));
+    CHECK(system(command) == 0);
+}
+
+static int64_t rows(chat_rig *r, const char *text) {
+    bool row;
+    gn_statement *q = gn_sql_prepare(gn_history_sql(r->history), text, &e);
+    const int64_t n = q && gn_sql_step(q, &row, &e) && row ? gn_column_int(q, 0) : -1;
+    if (q)
+        gn_sql_reset(q);
+    return n;
+}
+
+/* Until so many states are on disk; false after ten seconds. */
+static bool saved(chat_rig *r, int64_t n) {
+    for (int i = 0; i < 200 && rows(r, "SELECT count(*) FROM state") < n; i++)
+        rig_turn(r, 50);
+    return rows(r, "SELECT count(*) FROM state") >= n;
+}
+
+/* Two questions asked and answered; the id of the session. */
+static void converse(char id[GN_ULID]) {
+    chat_rig r;
+    forget_all();
+    if (!begin(&r, NULL))
+        exit(1);
+    CHECK(rig_say(&r, "the sea") && saved(&r, 1) && rig_say(&r, "then why is that so?"));
+    memcpy(id, r.chat->keep.record.id, GN_ULID);
+    CHECK(id[0] != 0 && rig_head(&r)->stored && r.chat->keep.trouble.code == GN_OK);
+    rig_close(&r);
+}
+
+/* What a chat that was never left answers to a third question. */
+static void never_left(gn_str *out) {
+    chat_rig r;
+    forget_all();
+    if (!begin(&r, NULL))
+        return;
+    CHECK(rig_say(&r, "the sea") && rig_say(&r, "then why is that so?") && rig_say(&r, "go on"));
+    gn_str_add(out, gn_str_slice(&rig_head(&r)->text));
+    rig_close(&r);
+}
+
+TEST(who_comes_back_reads_only_what_is_new_and_hears_the_same) {
+    char id[GN_ULID];
+    gn_str want = {0};
+    chat_rig r;
+    never_left(&want);
+    converse(id);
+    if (!begin(&r, id))
+        return;
+    CHECK(r.chat->turns.count == 5 && r.chat->turns.head == 4);
+    CHECK(gn_chat_cost(r.chat, 4).from == GN_HELD_DISK && gn_chat_cost(r.chat, 4).tokens == 0);
+    const int64_t before = r.chat->last.used;
+    CHECK(before > 0 && rig_say(&r, "go on"));
+    CHECK(rig_head(&r)->reused == before && rig_head(&r)->read > 0);
+    CHECK_TEXT(gn_str_text(&rig_head(&r)->text), gn_str_text(&want));
+    CHECK(gn_chat_cost(r.chat, rig_head(&r)->id).from == GN_HELD_MEMORY);
+    CHECK(rows(&r, "SELECT sum(hits) FROM state") == 1);
+    rig_close(&r);
+    gn_str_release(&want);
+}
+
+TEST(without_its_states_it_only_takes_longer) {
+    char id[GN_ULID], command[300];
+    gn_str want = {0};
+    chat_rig r;
+    never_left(&want);
+    converse(id);
+    snprintf(command, sizeof command, "rm -rf '%s'", in_folder("states"));
+    CHECK(system(command) == 0);
+    if (!begin(&r, id))
+        return;
+    CHECK(gn_chat_cost(r.chat, 4).from == GN_HELD_NOT);
+    CHECK(rig_say(&r, "go on") && rig_head(&r)->reused == 0);
+    CHECK_TEXT(gn_str_text(&rig_head(&r)->text), gn_str_text(&want));
+    rig_close(&r);
+    gn_str_release(&want);
+}
+
+TEST(a_damaged_state_is_found_deleted_told_and_read_again) {
+    char id[GN_ULID], pattern[300];
+    gn_str want = {0};
+    glob_t all;
+    chat_rig r;
+    never_left(&want);
+    converse(id);
+    snprintf(pattern, sizeof pattern, "%s/*/*.state", in_folder("states"));
+    CHECK(glob(pattern, 0, NULL, &all) == 0 && all.gl_pathc == 2);
+    for (size_t i = 0; i < all.gl_pathc; i++) {
+        FILE *f = fopen(all.gl_pathv[i], "r+b");
+        CHECK(f && fseek(f, 4096 * 2 + 100, SEEK_SET) == 0 && fputc(fgetc(f) ^ 1, f) != EOF);
+        CHECK(fseek(f, 4096 * 2 + 100, SEEK_SET) == 0 && fputs("xxxx", f) >= 0 && fclose(f) == 0);
+    }
+    if (!begin(&r, id))
+        return;
+    CHECK(rig_say(&r, "go on") && rig_head(&r)->reused == 0);
+    CHECK(strstr(gn_str_text(&r.tui.note), "no good") &&
+          strstr(gn_str_text(&r.tui.note), "damaged"));
+    CHECK_TEXT(gn_str_text(&rig_head(&r)->text), gn_str_text(&want));
+    for (size_t i = 0; i < all.gl_pathc; i++)
+        CHECK(access(all.gl_pathv[i], F_OK) != 0);
+    globfree(&all);
+    rig_close(&r);
+    gn_str_release(&want);
+}
+
+TEST(regenerating_editing_and_forking_after_coming_back_reuse_what_was_read) {
+    char id[GN_ULID];
+    chat_rig r;
+    converse(id);
+    if (!begin(&r, id))
+        return;
+    const int64_t used = r.chat->last.used, question = rig_head(&r)->parent;
+    gn_tui_request(&r.tui, GN_REQUEST_REGENERATE, NULL);
+    CHECK(rig_wait(&r) && rig_head(&r)->parent == question);
+    CHECK(rig_head(&r)->reused > 0 && rig_head(&r)->reused < used && rig_head(&r)->read > 0);
+    const int64_t again = rig_head(&r)->reused;
+    gn_tui_request(&r.tui, GN_REQUEST_REGENERATE, NULL);
+    CHECK(rig_wait(&r) && rig_head(&r)->read == 0 && rig_head(&r)->reused > again);
+
+    r.edited = GN_S("then why is that not so?");
+    r.chat->selected = question;
+    gn_tui_request(&r.tui, GN_REQUEST_EDIT, NULL);
+    CHECK(rig_wait(&r) && rig_head(&r)->parent != question);
+    CHECK(rig_head(&r)->reused == again && rig_head(&r)->read > 0);
+
+    rig_type(&r, "/goto 2");
+    CHECK(rig_head(&r)->role == GN_ROLE_MODEL &&
+          gn_chat_cost(r.chat, rig_head(&r)->id).tokens == 0);
+    rig_type(&r, "/fork hills");
+    CHECK(rig_say(&r, "and the hills") && rig_head(&r)->reused == again);
+    CHECK(rows(&r, "SELECT count(*) FROM branch WHERE name = 'hills'") == 1);
+    rig_close(&r);
+}
+
+TEST(a_fork_into_a_session_of_its_own_reuses_what_the_first_one_read) {
+    char id[GN_ULID], own[GN_ULID];
+    chat_rig r;
+    converse(id);
+    gn_history *h = gn_history_open(in_folder("chats.db"), false, &e);
+    gn_transcript t = {.head = -1};
+    gn_record record = {0};
+    CHECK(h && gn_history_load(h, id, &t, &record, &e) &&
+          gn_history_fork(h, id, t.turn[2]->hash, own, &e));
+    gn_transcript_release(&t);
+    gn_history_close(h);
+    if (!begin(&r, own))
+        return;
+    const int64_t used = r.chat->last.used;
+    CHECK(r.chat->turns.count == 3 && rig_say(&r, "another way"));
+    CHECK(rig_head(&r)->reused == used && used > 0);
+    rig_close(&r);
+}
+
+TEST(what_was_edited_by_a_person_comes_back_as_that) {
+    char id[GN_ULID];
+    chat_rig r;
+    converse(id);
+    if (!begin(&r, id))
+        return;
+    r.edited = GN_S("because of the hills");
+    gn_tui_request(&r.tui, GN_REQUEST_EDIT, NULL);
+    CHECK(rig_head(&r)->edited && rig_head(&r)->stored && rig_head(&r)->complete);
+    rig_close(&r);
+    if (!begin(&r, id))
+        return;
+    CHECK(rig_head(&r)->edited && rig_head(&r)->ids.count == 0);
+    CHECK_TEXT(gn_str_text(&rig_head(&r)->text), "because of the hills");
+    const int64_t typed = rig_head(&r)->id;
+    CHECK(rig_say(&r, "and then") && rig_head(&r)->reused > 0);
+    CHECK(gn_transcript_turn(&r.chat->turns, typed)->ids.count > 0);
+    const size_t count = r.chat->turns.count;
+    rig_close(&r);
+    if (!begin(&r, id))
+        return;
+    CHECK(r.chat->turns.count == count); /* the row without tokens has given way */
+    rig_close(&r);
+}
+
+TEST(a_reply_that_is_being_written_is_kept_when_one_quits) {
+    char id[GN_ULID];
+    chat_rig r;
+    forget_all();
+    if (!begin(&r, NULL))
+        return;
+    CHECK(gn_settings_set(r.settings, GN_S("n"), GN_S("600"), GN_SOURCE_SET, NULL, &e));
+    rig_type(&r, "the sea");
+    while (!r.tui.quit && (r.chat->answer < 0 || rig_head(&r)->text.len < 8))
+        rig_turn(&r, 50);
+    rig_close(&r);
+    gn_history *h = gn_history_open(in_folder("chats.db"), false, &e);
+    CHECK(h && gn_history_find(h, GN_S("-1"), id, &e));
+    gn_history_close(h);
+    if (!begin(&r, id))
+        return;
+    CHECK(rig_head(&r)->role == GN_ROLE_MODEL && rig_head(&r)->stop == GN_STOP_INTERRUPTED &&
+          rig_head(&r)->text.len >= 8);
+    const int64_t used = r.chat->last.used;
+    CHECK(rig_say(&r, "go on") && rig_head(&r)->reused == used);
+    rig_close(&r);
+}
+
+TEST(private_leaves_nothing_behind) {
+    char pattern[300];
+    glob_t all;
+    chat_rig r;
+    forget_all();
+    e = (gn_error){0};
+    CHECK(rig_open(&r, folder(), NULL, true, &e) && rig_wait(&r) && rig_say(&r, "the sea"));
+    rig_close(&r);
+    CHECK(access(in_folder("chats.db"), F_OK) != 0 && access(in_folder("states"), F_OK) != 0);
+
+    char id[GN_ULID];
+    converse(id);
+    if (!begin(&r, id))
+        return;
+    rig_type(&r, "/private");
+    CHECK(rig_say(&r, "a secret") && !rig_head(&r)->stored);
+    CHECK(rows(&r, "SELECT count(*) FROM message") == 5);
+    rig_close(&r);
+    snprintf(pattern, sizeof pattern, "%s/*/*.state", in_folder("states"));
+    CHECK(glob(pattern, 0, NULL, &all) == 0 && all.gl_pathc == 2);
+    globfree(&all);
+}
+
+TEST(a_second_process_is_told_what_it_can_do) {
+    char id[GN_ULID];
+    int up[2], status = 1;
+    char byte;
+    converse(id);
+    CHECK(pipe(up) == 0);
+    const pid_t child = fork();
+    if (child == 0) {
+        chat_rig own;
+        if (rig_open(&own, folder(), id, false, &e) && rig_wait(&own) && write(up[1], "y", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    close(up[1]);
+    CHECK(read(up[0], &byte, 1) == 1);
+    chat_rig r;
+    e = (gn_error){0};
+    CHECK(!rig_open(&r, folder(), id, false, &e) && e.code == GN_IO);
+    char who[40];
+    snprintf(who, sizeof who, "process %d", (int)child);
+    CHECK(strstr(e.message, who) && strstr(e.message, "--fork"));
+    rig_close(&r);
+    /* in a chat that is open already, too */
+    if (begin(&r, NULL)) {
+        CHECK(rig_say(&r, "mine") && !gn_chat_open(r.chat, &r.tui, id));
+        CHECK(rig_head(&r)->complete && strstr(gn_str_text(&r.tui.note), "another gneiss"));
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        CHECK(gn_chat_open(r.chat, &r.tui, id) && r.chat->turns.count == 5);
+        CHECK(rig_say(&r, "go on") && rig_head(&r)->reused > 0);
+    }
+    rig_close(&r);
+}
+
+TEST(the_head_and_the_names_are_where_one_left_them) {
+    char id[GN_ULID];
+    chat_rig r;
+    converse(id);
+    if (!begin(&r, id))
+        return;
+    rig_type(&r, "/name two seas");
+    rig_type(&r, "/goto 2");
+    const int64_t head = r.chat->turns.head;
+    rig_type(&r, "/rate +");
+    rig_close(&r);
+    if (!begin(&r, id))
+        return;
+    CHECK(r.chat->turns.head == head && rig_head(&r)->rating == 1);
+    CHECK_TEXT(gn_str_text(&r.chat->keep.name), "two seas");
+    rig_type(&r, "/search so?");
+    CHECK(r.chat->turns.head == 4 && r.chat->selected == 3);
+    rig_close(&r);
+}
+
+TEST(states_on_disk_stay_within_their_budget) {
+    chat_rig r;
+    forget_all();
+    if (!begin(&r, NULL))
+        return;
+    CHECK(rig_say(&r, "the sea") && saved(&r, 1));
+    const int64_t one = rows(&r, "SELECT n_bytes FROM state");
+    r.chat->keep.room = (size_t)(2 * one + one / 2);
+    for (int i = 0; i < 4; i++) {
+        CHECK(rig_say(&r, "why"));
+        rig_turn(&r, 200);
+    }
+    CHECK(rows(&r, "SELECT sum(n_bytes) FROM state") <= (int64_t)r.chat->keep.room);
+    rig_close(&r);
+}
