@@ -289,6 +289,19 @@ int gn_eval_watch(const gn_args *a, gn_error *e) {
     return ok ? GN_EXIT_YES : GN_FAILED;
 }
 
+/* A file, or a run. */
+static bool verify_one(gn_store *s, const gn_run_row *run, const char *name, double tolerance,
+                       gn_verified *v, gn_error *e) {
+    gn_run_row other;
+    if (gn_path_exists(name) || strchr(name, '/') || strchr(name, '.'))
+        return gn_verify_file(s, run, name, tolerance, v, e);
+    if (!gn_run_find(s, name, &other, e))
+        return false;
+    const bool ok = gn_verify_run(s, run, &other, tolerance, v, e);
+    gn_run_row_release(&other);
+    return ok;
+}
+
 /* Arguments after the RUN are files, as a shell's * makes them. */
 int gn_eval_verify(const gn_args *a, gn_error *e) {
     gn_verified v = {0};
@@ -299,13 +312,15 @@ int gn_eval_verify(const gn_args *a, gn_error *e) {
     if (gn_args_at(a, 1) && !gn_path_exists(gn_args_at(a, 1)))
         name = gn_args_at(a, first++);
     if (!gn_args_nth(a, "against", 0)) {
-        gn_fail(e, GN_INVALID, "eval verify wants --against FILE, a log of lm-evaluation-harness");
+        gn_fail(e, GN_INVALID,
+                "eval verify wants --against FILE|RUN, a log of lm-evaluation-harness or "
+                "a run");
         return GN_FAILED;
     }
     gn_store *s = gn_args_store(a, true, e);
     bool ok = s && gn_run_find(s, name, &run, e);
     for (int i = 0; ok && (path = gn_args_nth(a, "against", i)); i++)
-        ok = gn_verify_file(s, &run, path, tolerance, &v, e);
+        ok = verify_one(s, &run, path, tolerance, &v, e);
     for (; ok && (path = gn_args_at(a, first)); first++)
         ok = gn_verify_file(s, &run, path, tolerance, &v, e);
     ok = ok && gn_out_plain(gn_str_slice(gn_args_flag(a, "json") ? &v.json : &v.text), false, e);

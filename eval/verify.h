@@ -14,6 +14,9 @@ typedef struct gn_verified {
  * log-likelihood. Adds to out; false for a file that is no log. */
 bool gn_verify_file(gn_store *s, const gn_run_row *run, const char *path, double tolerance,
                     gn_verified *out, gn_error *e);
+/* Compare with another run of the same documents: prompts, log-likelihoods, tokens, texts. */
+bool gn_verify_run(gn_store *s, const gn_run_row *run, const gn_run_row *other, double tolerance,
+                   gn_verified *out, gn_error *e);
 void gn_verified_release(gn_verified *v);
 
 #endif

@@ -160,6 +160,10 @@ check "a document that cannot be asked is an error of its own: exit 4" failed
 retried() { code 4 "$gneiss" eval retry -1 --db f.db && same 2 "$(rows f.db sample)" && same 1 "$(rows f.db run)" && same '"done"' "$(sql f.db "SELECT status FROM run" | key status)" && code 1 "$gneiss" eval retry -1 --db t.db; }
 check "eval retry asks failed samples again, in the same run" retried
 
+# ---- a run against another
+verify() { short --db v.db && short --db v.db --fresh && short --db v.db --fresh --numerics exact && "$gneiss" eval verify -2 --against -3 --db v.db >out && grep -q "30 answers .* 30 equal .* the same" out && code 1 "$gneiss" eval verify -1 --against=-2 --tolerance 0 --db v.db && grep -q DIFFERS out && code 2 "$gneiss" eval verify -1 --against 01NOSUCH --db v.db; }
+check "eval verify against another run: the same, or what differs first" verify
+
 # ---- ranks
 rank_env() { # LAUNCHER RANK SIZE
     case $1 in
