@@ -105,6 +105,26 @@ static void print_tensors(const gn_value *list) {
     }
 }
 
+/* What it was worth on the way: a line an evaluation, the first number of each task. */
+static void print_evals(const gn_value *list) {
+    for (size_t i = 0; i < gn_value_count(list); i++) {
+        const gn_value *eval = gn_value_at(list, i), *tasks = gn_value_get(eval, GN_S("tasks"));
+        int64_t step = 0;
+        gn_value_to_integer(gn_value_get(eval, GN_S("step")), &step);
+        printf("%s  step %" PRId64 ":", i ? "          " : "evaluated ", step);
+        for (size_t k = 0; k < gn_value_count(tasks); k++) {
+            const gn_value *t = gn_value_at(tasks, k),
+                           *m = gn_value_at(gn_value_get(t, GN_S("metrics")), 0);
+            double value = 0;
+            if (gn_value_to_number(gn_value_get(m, GN_S("value")), &value))
+                printf("%s %.*s %.*s %.4g", k ? "," : "", (int)text(t, "task").len,
+                       text(t, "task").data, (int)text(m, "metric").len, text(m, "metric").data,
+                       value);
+        }
+        putchar('\n');
+    }
+}
+
 /* training.json's losses, of a model that gneiss tune made. One that cannot be read is left out. */
 static void print_losses(const gn_engine *g, gn_arena *a) {
     gn_str path = {0}, text = {0}, plot = {0};
@@ -126,6 +146,7 @@ static void print_losses(const gn_engine *g, gn_arena *a) {
         gn_tune_plot(&plot, loss, (int64_t)n, 64, 8);
         printf("training    %zu steps, mean loss of a batch:\n%s", n, gn_str_text(&plot));
     }
+    print_evals(gn_value_get(story, GN_S("evals")));
     gn_str_release(&plot);
     gn_str_release(&text);
     gn_str_release(&path);

@@ -2,6 +2,7 @@
 #include "app/command.h"
 #include "app/interrupt.h"
 #include "app/out.h"
+#include "app/tune_eval.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -37,6 +38,9 @@ static const gn_option options[] = {
     {0, "save-every", "N", "steps between saves (default 100)", GN_TYPE_INTEGER, 1, 1e9, NULL},
     {0, "snapshots", "N,N", "steps after which a copy is kept in DIR/step-N", GN_TYPE_TEXT, 0, 0,
      NULL},
+    {0, "eval", "TASK", "evaluate on it at every save; may be repeated", GN_TYPE_TEXT, 0, 0, NULL},
+    {0, "eval-limit", "N", "only so many of its documents; below 1 a share", GN_TYPE_NUMBER, 0,
+     1e12, NULL},
     {0, "dtype", "TYPE", "of the numbers saved (default: MODEL's, else f32)", GN_TYPE_CHOICE, 0, 0,
      "f32|bf16"},
     {0, "tape-mem", "SIZE", "bytes for activations; less is slower (default 2G)", GN_TYPE_SIZE, 0,
@@ -200,14 +204,39 @@ static bool on_step(void *user, const gn_tune_progress *p) {
     return !gn_interrupted();
 }
 
+/* What it is worth, once a step: a save and a snapshot may fall together. */
+static bool evaluate(job *j, int64_t step, const char *path, gn_str *eval, gn_error *e) {
+    gn_str line = {0};
+    if (!gn_args_nth(j->a, "eval", 0) || gn_tune_has_eval(j->t, step) || gn_interrupted())
+        return true;
+    const bool ok = gn_tune_evaluate(j->a, path, step, eval, &line, e) &&
+                    (eval->len == 0 || gn_tune_note_eval(j->t, gn_str_slice(eval), e));
+    if (ok && line.len && !j->json && !j->quiet) {
+        if (j->live)
+            fputs("\r\033[K", stderr);
+        fprintf(stderr, "%s\n", gn_str_text(&line));
+    }
+    gn_str_release(&line);
+    return ok;
+}
+
 static bool on_saved(void *user, int64_t step, const char *path, gn_error *e) {
     job *j = user;
-    if (!j->json)
-        return true;
-    gn_str_fmt(&j->line, "{\"event\":\"saved\",\"step\":%" PRId64 ",\"path\":", step);
-    gn_json_write_string(&j->line, gn_slice_of(path));
-    gn_str_puts(&j->line, ",\"eval\":[]}");
-    return gn_out_line(&j->line, e);
+    gn_str eval = {0};
+    bool ok = evaluate(j, step, path, &eval, e);
+    if (ok && j->json) {
+        const ptrdiff_t list = gn_slice_find(gn_str_slice(&eval), GN_S("\"tasks\":"));
+        gn_str_fmt(&j->line, "{\"event\":\"saved\",\"step\":%" PRId64 ",\"path\":", step);
+        gn_json_write_string(&j->line, gn_slice_of(path));
+        gn_str_puts(&j->line, ",\"eval\":");
+        if (list >= 0)
+            gn_str_add(&j->line, gn_slice_from(gn_str_slice(&eval), (size_t)list + 8));
+        else
+            gn_str_puts(&j->line, "[]}");
+        ok = gn_out_line(&j->line, e);
+    }
+    gn_str_release(&eval);
+    return ok;
 }
 
 static void add_shell_word(gn_str *s, const char *word) {
@@ -324,7 +353,7 @@ static int run(const gn_args *a, gn_error *e) {
     gn_tune_options o = options_of(a, model);
     if (!o.data)
         return gn_fail(e, GN_INVALID, "--data FILE says what is learned"), GN_FAILED;
-    if (!read_snapshots(a, snapshot, 64, &o.snapshots, e))
+    if (!read_snapshots(a, snapshot, 64, &o.snapshots, e) || !gn_tune_check_tasks(a, e))
         return GN_FAILED;
     o.snapshot = snapshot;
     job j = {.a = a, .json = gn_args_flag(a, "json"), .quiet = gn_args_flag(a, "quiet")};

@@ -261,6 +261,7 @@ void gn_tune_close(gn_tune *t) {
     free(t->token);
     free(t->row_label);
     free(t->segment);
+    gn_str_release(&t->evals);
     free(t);
 }
 

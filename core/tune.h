@@ -74,6 +74,12 @@ const float *gn_tune_losses(const gn_tune *t); /* [gn_tune_step] */
  * what has been reached: config.json, model.safetensors, tokenizer, training.json. */
 bool gn_tune_run(gn_tune *t, const gn_tune_hooks *h, bool *done, gn_error *e);
 
+/* Note in training.json what the model of the step reached was found to be worth: a JSON
+ * object with a key "step", opaque here. Kept from sitting to sitting. */
+bool gn_tune_note_eval(gn_tune *t, gn_slice object, gn_error *e);
+/* Is there such a note of this step? */
+bool gn_tune_has_eval(const gn_tune *t, int64_t step);
+
 /* Of all examples in one batch: the mean loss, and every trained tensor's gradient in a
  * safetensors file of F32. */
 bool gn_tune_gradients(gn_tune *t, const char *path, double *loss, gn_error *e);

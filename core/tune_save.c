@@ -130,6 +130,67 @@ static bool read_state(gn_tune *t, const char *path, gn_error *e) {
     return ok;
 }
 
+/* ---- evaluations --------------------------------------------------------- */
+
+static bool step_of(const gn_value *eval, int64_t *step) {
+    return gn_value_to_integer(gn_value_get(eval, GN_S("step")), step);
+}
+
+static void add_eval(gn_tune *t, gn_slice object) {
+    gn_str_puts(&t->evals, t->evals.len ? "," : "");
+    gn_str_add(&t->evals, object);
+}
+
+/* Those of the steps that were gone. A story that cannot be read is written anew, without. */
+static bool read_evals(gn_tune *t, gn_error *e) {
+    gn_arena a = {0};
+    gn_str path = {0}, text = {0}, one = {0};
+    gn_error none = {0};
+    int64_t step;
+    bool ok = join(&path, t->o.out, "training.json", e);
+    const gn_value *story = NULL;
+    if (ok && gn_path_exists(path.data) && gn_file_read(&text, path.data, 1 << 30, &none))
+        story = gn_json_parse(&a, gn_str_slice(&text), &none);
+    const gn_value *list = gn_value_get(story, GN_S("evals"));
+    for (size_t i = 0; i < gn_value_count(list); i++)
+        if (step_of(gn_value_at(list, i), &step) && step <= t->step) {
+            gn_str_cut(&one, 0);
+            gn_json_write(&one, gn_value_at(list, i));
+            add_eval(t, gn_str_slice(&one));
+        }
+    gn_str_release(&path);
+    gn_str_release(&text);
+    gn_str_release(&one);
+    gn_arena_release(&a);
+    return ok && gn_str_ok(&t->evals, e);
+}
+
+static bool export_story(const gn_tune *t, const char *path, gn_error *e);
+
+bool gn_tune_note_eval(gn_tune *t, gn_slice object, gn_error *e) {
+    gn_str path = {0};
+    add_eval(t, object);
+    const bool ok = gn_str_ok(&t->evals, e) && join(&path, t->o.out, "training.json", e) &&
+                    export_story(t, path.data, e);
+    gn_str_release(&path);
+    return ok;
+}
+
+bool gn_tune_has_eval(const gn_tune *t, int64_t step) {
+    gn_arena a = {0};
+    gn_str list = {0};
+    gn_error none = {0};
+    int64_t one;
+    bool found = false;
+    gn_str_fmt(&list, "[%s]", t->evals.len ? gn_str_text(&t->evals) : "");
+    const gn_value *v = gn_json_parse(&a, gn_str_slice(&list), &none);
+    for (size_t i = 0; !found && i < gn_value_count(v); i++)
+        found = step_of(gn_value_at(v, i), &one) && one == step;
+    gn_str_release(&list);
+    gn_arena_release(&a);
+    return found;
+}
+
 bool gn_tune_load_state(gn_tune *t, gn_error *e) {
     gn_str path = {0};
     bool ok = join(&path, t->o.out, state_name, e);
@@ -138,6 +199,7 @@ bool gn_tune_load_state(gn_tune *t, gn_error *e) {
         gn_where(e, "%.150s", path.data);
         ok = false;
     }
+    ok = ok && read_evals(t, e);
     gn_str_release(&path);
     return ok;
 }
@@ -265,6 +327,8 @@ static bool export_story(const gn_tune *t, const char *path, gn_error *e) {
         gn_str_puts(&s, i ? "," : "");
         gn_json_write_f32(&s, t->loss[i]);
     }
+    gn_str_puts(&s, "],\"evals\":[");
+    gn_str_add(&s, gn_str_slice(&t->evals));
     gn_str_puts(&s, "]}\n");
     const bool ok = gn_str_ok(&s, e) && gn_file_write(path, gn_str_slice(&s), e);
     gn_str_release(&s);

@@ -26,6 +26,7 @@ struct gn_tune {
     float *loss; /* [steps] */
     int64_t step, steps, tokens;
     double seconds; /* before this sitting */
+    gn_str evals;   /* JSON objects with commas between, as training.json has them */
 
     /* the order of the current epoch, and where in it the next batch begins */
     int32_t *order;

@@ -78,4 +78,16 @@ no_out() { code 2 "$gneiss" tune "$m" --data data.jsonl && grep -q -- '-o' err; 
 check "without -o nothing is begun" no_out
 gguf() { code 3 "$gneiss" tune "$m/model.gguf" --data data.jsonl -o bad && grep -q 'safetensors' err; }
 check "a GGUF is refused with the reason" gguf
+
+e=$root/tests/oracle/lm_eval/model
+printf '{"text":"one two three four"}\n{"text":"five six seven eight"}\n' >words.jsonl
+evals() {
+    "$gneiss" tune "$e" --data words.jsonl -o worth --steps 6 --save-every 2 --snapshots 4 --eval offline_opposites --eval offline_comparisons --eval-limit 4 --db w.db --json >out && same 3 "$(grep -c '"event":"saved".*"eval":\[{"task":"offline_opposites"' out)" && same 4 "$(grep -c '"event":"saved"' out)" &&
+        same '"step":2 "step":4 "step":6' "$(grep -o '"evals":.*' worth/training.json | grep -o '"step":[0-9]*' | tr '\n' ' ' | sed 's/ $//')" && same 3 "$("$gneiss" db "SELECT count(*) AS n FROM run WHERE status = 'done'" --db w.db --json | key n)" && "$gneiss" info worth | grep -q 'step 4: offline_opposites acc [0-9.]*, offline_comparisons acc'
+}
+check "--eval: at every save, in the database, in training.json, in info" evals
+evals_on() { "$gneiss" tune "$e" --data words.jsonl -o worth2 --steps 6 --save-every 2 --eval offline_opposites --eval-limit 4 --db w2.db -q && "$gneiss" tune "$e" --data words.jsonl -o worth2 --steps 6 --save-every 2 --eval offline_opposites --eval-limit 4 --db w2.db -q && same 3 "$(grep -o '"evals":.*' worth2/training.json | grep -o '"step":' | wc -l)"; }
+check "gone on with, what was found before is kept" evals_on
+no_task() { code 2 "$gneiss" tune "$e" --data words.jsonl -o worth3 --steps 2 --eval offline_oposites && grep -q opposites err && [ ! -e worth3 ]; }
+check "--eval of no task: told before anything is trained" no_task
 close
