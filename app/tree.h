@@ -32,7 +32,7 @@ typedef struct gn_tree {
 bool gn_tree_build(gn_tree *t, const gn_transcript *turns, int64_t only, gn_error *e);
 void gn_tree_release(gn_tree *t);
 const char *gn_tree_graph(const gn_tree *t, const gn_tree_row *r);
-/* "S", "2", "2'" (the second answer), "2\"", "2'4" (the fifth): how a row is called. */
+/* "S", "2", "2'" (the second answer), "2\"", "2'4" (the fourth): how a row is called. */
 void gn_tree_label(const gn_tree_row *r, char out[16]);
 /* Where a turn is; -1. */
 ptrdiff_t gn_tree_find(const gn_tree *t, int64_t id);

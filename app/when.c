@@ -50,7 +50,8 @@ void gn_when_text(const char *utc, time_t now, char out[32]) {
     struct tm day_a = {.tm_year = a.tm_year, .tm_mon = a.tm_mon, .tm_mday = a.tm_mday};
     struct tm day_b = {.tm_year = b.tm_year, .tm_mon = b.tm_mon, .tm_mday = b.tm_mday};
     const long days = (long)((timegm(&day_b) - timegm(&day_a)) / 86400);
-    const char *form = days == 0              ? "today %H:%M"
+    const char *form = then > now             ? "just now" /* clocks differ, too */
+                       : days == 0            ? "today %H:%M"
                        : days == 1            ? "yesterday"
                        : days > 1 && days < 7 ? "%a"
                                               : "%Y-%m-%d";

@@ -9,7 +9,8 @@
 /* "2026-11-24T09:30:00.000Z" (and what is near it: a space for the T, no fraction, no Z) to
  * seconds. False if it is no time. */
 bool gn_when_parse(gn_slice utc, time_t *out);
-/* How long ago, in the local calendar; what is no time as it is. now 0: the clock. */
+/* How long ago, in the local calendar (what is to come is "just now"); what is no time as it
+ * is. now 0: the clock. */
 void gn_when_text(const char *utc, time_t now, char out[32]);
 /* "2026-11-24 14:02", local. */
 void gn_when_exact(const char *utc, char out[32]);

@@ -147,6 +147,8 @@ void gn_chat_sessions(gn_chat *c, gn_tui *t); /* F2 */
 /* What going on from the end of a turn costs; gn_going_text() says it. */
 gn_going gn_chat_cost(const gn_chat *c, int64_t id);
 void gn_chat_go(gn_chat *c, gn_tui *t, int64_t id); /* the head is there; says the cost */
+/* One goes on from the end of a reply; of a message of one's own to before it, to say it anew. */
+int64_t gn_chat_stand_at(const gn_chat *c, int64_t id);
 void gn_chat_goto(gn_chat *c, gn_tui *t, gn_slice where);
 void gn_chat_fork(gn_chat *c, gn_tui *t, gn_slice name);
 bool gn_chat_branch_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name);

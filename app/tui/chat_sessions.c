@@ -8,7 +8,7 @@ static bool open_session(void *user, gn_tui *t, const char *session, const uint8
         return false;
     const int64_t turn = hash ? gn_history_turn(&c->turns, hash) : -1;
     if (turn >= 0)
-        gn_chat_go(c, t, turn);
+        gn_chat_go(c, t, gn_chat_stand_at(c, turn));
     return true;
 }
 
@@ -16,7 +16,7 @@ static bool go(void *user, gn_tui *t, int64_t turn) {
     gn_chat *c = user;
     if (gn_chat_is_busy(c, t))
         return false;
-    gn_chat_go(c, t, turn);
+    gn_chat_go(c, t, gn_chat_stand_at(c, turn));
     return true;
 }
 

@@ -81,8 +81,7 @@ static int64_t turn_labelled(const gn_chat *c, gn_slice label) {
     return found;
 }
 
-/* One goes on from the end of a reply; of a message of one's own to before it, to say it anew. */
-static int64_t stand_at(const gn_chat *c, int64_t id) {
+int64_t gn_chat_stand_at(const gn_chat *c, int64_t id) {
     const gn_turn *turn = gn_transcript_turn(&c->turns, id);
     return turn && gn_role_asks(turn->role) ? turn->parent : id;
 }
@@ -108,12 +107,12 @@ void gn_chat_goto(gn_chat *c, gn_tui *t, gn_slice where) {
         gn_tui_note(t, GN_STYLE_ERROR, "there is no branch and no message %.*s here",
                     where.len > 40 ? 40 : (int)where.len, where.data);
     else
-        gn_chat_go(c, t, by_name ? id : stand_at(c, id));
+        gn_chat_go(c, t, by_name ? id : gn_chat_stand_at(c, id));
 }
 
 bool gn_chat_branch_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name) {
     gn_error e = {0};
-    const gn_turn *turn = gn_transcript_turn(&c->turns, stand_at(c, id));
+    const gn_turn *turn = gn_transcript_turn(&c->turns, gn_chat_stand_at(c, id));
     if (gn_chat_is_busy(c, t))
         return false;
     if (!turn || gn_role_leads(turn->role)) {

@@ -3,10 +3,12 @@
 
 #include "app/line.h"
 #include "app/shell.h"
+#include "app/tui/script_talks.h"
 #include "app/tui/script_tokens.h"
 #include "app/tui/view.h"
 
 #include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define TOKEN_TIME 0.020 /* seconds of the virtual clock */
@@ -214,6 +216,8 @@ typedef struct script {
     int rows, cols;
     bool unicode;
     gn_str clipboard, edited, preset;
+    gn_script_talks talks;
+    char resume[GN_ULID]; /* the conversation that the chat goes on with; "": none */
 } script;
 
 static bool keep_copy(gn_tui *t, gn_slice text, gn_str *how, gn_error *e) {
@@ -262,9 +266,17 @@ static void pass(script *s, double seconds) {
 
 static bool start(script *s, gn_error *e) {
     gn_view chat;
-    const gn_chat_options o = {.seed = 1};
+    char folder[128];
     if (s->started)
         return true;
+    snprintf(folder, sizeof folder, "%s/state", s->talks.folder);
+    const gn_chat_options o = {.seed = 1,
+                               .history = s->talks.history,
+                               .session = s->resume[0] ? s->resume : NULL,
+                               .state_dir = folder,
+                               .state_disk = 1 << 20};
+    if (!gn_script_talk_end(&s->talks, false, e))
+        return false;
     s->started = true;
     s->fake.worker = (gn_worker){.ask = fake_ask,
                                  .count = fake_count,
@@ -281,6 +293,7 @@ static bool start(script *s, gn_error *e) {
     s->tui.copy = keep_copy;
     s->tui.shell = run_shell;
     s->tui.edit = edit;
+    s->tui.clock = s->talks.history ? GN_SCRIPT_CLOCK : 0;
     gn_canvas_resize(&s->tui.canvas, s->rows, s->cols);
     return true;
 }
@@ -295,6 +308,8 @@ static void open_model(script *s, gn_slice name) {
         ev->vocabulary = gn_vocabulary_copy(s->fake.vocabulary);
         ev->sampling.temp = 0.7f;
         gn_str_add(&ev->preset, gn_str_slice(&s->preset));
+        if (s->talks.history)
+            ev->origin = gn_script_origin();
     }
     s->opened = true;
     deliver(s);
@@ -441,6 +456,31 @@ static bool save_styles(script *s, const char *name, gn_script_save save, void *
     return ok;
 }
 
+/* Steps that fill a database; false and no error: another one. */
+static bool converse(script *s, gn_slice verb, gn_slice rest, gn_error *e) {
+    gn_script_talks *to = &s->talks;
+    if (gn_slice_is(verb, "store"))
+        return gn_script_talks_open(to, e);
+    const bool known = gn_slice_is(verb, "talk") || gn_slice_is(verb, "turn") ||
+                       gn_slice_is(verb, "archived") || gn_slice_is(verb, "resume");
+    if (!known)
+        return false;
+    if (!to->history)
+        return gn_fail(e, GN_INVALID, "there is no store yet");
+    gn_str text = {0};
+    bool ok = unescape(rest, &text, e);
+    if (ok && gn_slice_is(verb, "talk"))
+        ok = gn_script_talk(to, gn_str_slice(&text), e);
+    else if (ok && gn_slice_is(verb, "turn"))
+        ok = gn_script_turn(to, gn_str_slice(&text), e);
+    else if (ok)
+        ok = gn_script_talk_end(to, gn_slice_is(verb, "archived"), e);
+    if (ok && gn_slice_is(verb, "resume"))
+        ok = gn_history_find(to->history, gn_str_slice(&text), s->resume, e);
+    gn_str_release(&text);
+    return ok;
+}
+
 /* Steps that come before the screen; false and no error: another one. */
 static bool prepare(script *s, gn_slice verb, gn_slice rest, gn_error *e) {
     if (gn_slice_is(verb, "size"))
@@ -463,7 +503,7 @@ static bool prepare(script *s, gn_slice verb, gn_slice rest, gn_error *e) {
                gn_settings_set(s->settings, (gn_slice){rest.data, (size_t)space},
                                gn_slice_from(rest, (size_t)space + 1), GN_SOURCE_FLAG, NULL, e);
     }
-    return false;
+    return converse(s, verb, rest, e);
 }
 
 static bool perform(script *s, gn_slice verb, gn_slice rest, gn_str *text, gn_script_save save,
@@ -577,6 +617,7 @@ bool gn_script_run(gn_slice steps, const char *file, gn_script_save save, void *
     gn_str_release(&s.preset);
     gn_str_release(&s.edited);
     gn_vocabulary_free(s.fake.vocabulary);
+    gn_script_talks_close(&s.talks);
     gn_settings_free(s.settings);
     return ok;
 }

@@ -3,6 +3,9 @@
  * A step a line; '#' begins a comment line. \n \t \e \\ and \xNN stand for bytes.
  *   size 80x24 · locale C|UTF-8 · context TOKENS · set NAME VALUE    before the first other step
  *   preset TEXT       the system prompt of the template itself, likewise
+ *   store · talk USED NAME · turn PARENT ROLE TOKENS MARKS TEXT · archived · resume NAME
+ *                     conversations in a database, likewise (script_talks.h); the chat goes on
+ *                     with the one that is resumed
  *   loading PERCENT · open NAME       what the engine says (open: without it it is open)
  *   key Ctrl+R ...    keys, a moment apart        type TEXT   its characters, likewise
  *   burst TEXT        all in one read, \n as Enter    paste TEXT   as a bracketed paste

@@ -43,9 +43,9 @@ static int put_cut(gn_canvas *c, int y, int col, int end, gn_slice text, gn_styl
     const char *stop = memchr(text.data, '\n', text.len);
     if (stop)
         text.len = (size_t)(stop - text.data);
-    const bool fits = gn_columns(text) <= end - col;
+    const bool fits = gn_columns(text) + (stop != NULL) <= end - col;
     const int at = gn_canvas_put(c, y, col, fits ? end : end - 1, text, style);
-    return fits ? at : gn_canvas_put(c, y, at, end, GN_S("\xe2\x80\xa6"), style);
+    return fits && !stop ? at : gn_canvas_put(c, y, at, end, GN_S("\xe2\x80\xa6"), style);
 }
 
 /* ---- the list --------------------------------------------------------------- */
@@ -79,7 +79,7 @@ static void draw_stored(const gn_sessions *v, gn_tui *t, const gn_conversations_
     if (r->archived)
         col = gn_canvas_put(c, y, col, right, GN_S("(archived) "), GN_STYLE_DIM);
     if (strcmp(r->id, v->host.session) == 0)
-        col = gn_canvas_put(c, y, col, right, GN_S("* "), style);
+        col = gn_canvas_put(c, y, col, right, GN_S("@ "), style);
     put_cut(c, y, col, right, r->title.len ? gn_str_slice(&r->title) : GN_S("(empty)"), style);
 }
 
@@ -158,11 +158,8 @@ static void draw_node(const gn_sessions *v, gn_canvas *c, const layout *l, int y
     gn_str remark = {0};
     if (style == GN_STYLE_SELECTED)
         gn_canvas_paint(c, y, l->tree, l->tree_end, style);
-    gn_canvas_put(c, y, col, end,
-                  is_marked(v, row->id) ? GN_S("+")
-                  : here                ? GN_S(">")
-                                        : GN_S(" "),
-                  style);
+    gn_canvas_put(c, y, col++, end, here ? GN_S(">") : GN_S(" "), style);
+    gn_canvas_put(c, y, col, end, is_marked(v, row->id) ? GN_S("+") : GN_S(" "), style);
     remarks(v, turn, &remark);
     if (space)
         gn_canvas_put(c, y, end - space + 1, end, gn_str_slice(&remark), style);
@@ -225,7 +222,7 @@ static void draw_title(const gn_sessions *v, gn_canvas *c, const layout *l) {
             put_cut(c, 0, col, l->list_end - 1, gn_str_slice(&v->words), GN_STYLE_TITLE);
         }
     }
-    if (l->tree_end <= l->tree)
+    if (l->tree_end <= l->tree || gn_sessions_count(v) == 0)
         return;
     const gn_conversations_row *r = gn_sessions_row(v, v->row.at);
     const gn_slice name = r                    ? gn_str_slice(r->title.len ? &r->title : &r->name)

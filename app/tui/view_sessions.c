@@ -274,15 +274,19 @@ static void archive(gn_sessions *v, gn_tui *t) {
     if (!take(v, t, &id))
         return;
     memcpy(name, id, sizeof name);
+    gn_str title = {0};
+    gn_str_add(&title, gn_str_slice(&gn_sessions_row(v, v->row.at)->title));
     const bool ok = gn_conversations_archive(gn_history_store(v->host.history), name, true, &e);
     gn_history_unlock(v->host.history, name);
-    if (!ok) {
+    if (!ok)
         failed(t, &e);
-        return;
+    else {
+        gn_tui_note(t, GN_STYLE_NOTE,
+                    "archived; gneiss sessions archive '%.40s' --undo brings it back",
+                    gn_str_text(&title));
+        after_change(v, t);
     }
-    gn_tui_note(t, GN_STYLE_NOTE, "archived; gneiss sessions archive %.14s --undo brings it back",
-                name);
-    after_change(v, t);
+    gn_str_release(&title);
 }
 
 /* State files hold what was said: they go with it. */
@@ -374,11 +378,9 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
     const int page = k->height > 2 ? k->height - 1 : 1;
     switch (r) {
     case GN_REQUEST_NEXT:
-    case GN_REQUEST_DOWN:
         move(v, t, 1);
         return true;
     case GN_REQUEST_PREVIOUS:
-    case GN_REQUEST_UP:
         move(v, t, -1);
         return true;
     case GN_REQUEST_PAGE_DOWN:
@@ -394,7 +396,6 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
         move(v, t, INT32_MAX);
         return true;
     case GN_REQUEST_PANE:
-    case GN_REQUEST_COMPLETE:
         v->pane = v->pane == GN_PANE_LIST ? GN_PANE_TREE : GN_PANE_LIST;
         return true;
     case GN_REQUEST_LEFT:
@@ -405,7 +406,6 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
         v->maximised = !v->maximised;
         return true;
     case GN_REQUEST_OPEN:
-    case GN_REQUEST_SEND:
         open_it(v, t);
         return true;
     case GN_REQUEST_FORK:

@@ -1,6 +1,7 @@
 /* test_conversations.c - conversations are listed, found by words, put away and removed. */
 /* floor: gn_app */
 #include "app/conversations.h"
+#include "app/history.h"
 #include "tests/unit/shelf.h"
 #include "tests/unit/temporary.h"
 
@@ -228,6 +229,16 @@ static void measure(const char *file, int sessions) {
     CHECK(found.count == 100 && found.more);
     printf("  %d conversations, processor time: opened %.1f ms, 100 listed %.1f ms\n", sessions,
            opened, listed);
+    gn_history *h = gn_history_open(file, true, &e);
+    start = now_ms();
+    for (size_t i = 0; h && i < found.count; i++) {
+        gn_transcript t = {.head = -1};
+        gn_record r = {0};
+        CHECK(gn_history_load(h, found.row[i].id, &t, &r, &e) && t.count == 21);
+        gn_transcript_release(&t);
+    }
+    printf("  100 of them loaded: %.1f ms\n", milliseconds(start));
+    gn_history_close(h);
     static const char *const words[] = {"w17", "w3 w5", "harbour", "system", "nowhere", "w1*"};
     for (size_t k = 0; k < sizeof words / sizeof *words; k++) {
         start = now_ms();
