@@ -59,12 +59,14 @@ static bool find_side(const gn_args *a, gn_store *s, const char *name, gn_run_ro
     return gn_where(e, "%s", name);
 }
 
-static bool print(const gn_args *a, const gn_comparison *c, gn_error *e) {
+static bool print(const gn_args *a, const gn_comparison *c, int n, gn_error *e) {
     gn_str out = {0};
     const bool json = gn_args_flag(a, "json");
     if (json) {
-        gn_comparison_json(&out, c);
+        gn_comparisons_json(&out, c, n);
         gn_str_putc(&out, '\n');
+    } else if (n > 1) {
+        gn_comparisons_text(&out, c, n);
     } else {
         gn_comparison_text(&out, c, gn_args_flag(a, "flips"));
     }
@@ -74,66 +76,95 @@ static bool print(const gn_args *a, const gn_comparison *c, gn_error *e) {
     return ok;
 }
 
-static int judge(const gn_args *a, const gn_comparison *c, gn_error *e) {
+static int judge(const gn_args *a, const gn_comparison *c, int n, gn_error *e) {
     const char *rule = gn_args_text(a, "fail-on", NULL);
+    int code = GN_EXIT_YES;
+    for (int i = 0; rule && i < n; i++) {
+        int which;
+        if (!gn_compare_rule(&c[i], rule, &which, e))
+            return GN_FAILED;
+        if (which < 0)
+            continue;
+        const gn_pairing *l = &c[i].pairing[which];
+        if (!gn_args_flag(a, "quiet"))
+            fprintf(stderr, "%s holds: %s %.*s %.*s\n", rule, gn_str_text(&c[i].b.run.model),
+                    (int)l->task.len, l->task.data, (int)l->metric.len, l->metric.data);
+        code = GN_EXIT_NO;
+    }
+    return code;
+}
+
+/* A rule that is none is told before anything is read. */
+static bool check_rule(const gn_args *a, gn_error *e) {
+    const char *rule = gn_args_text(a, "fail-on", NULL);
+    gn_pairing none = {.p_holm = 1};
+    const gn_comparison c = {.pairing = &none, .n = 1};
     int which;
-    if (!rule)
-        return GN_EXIT_YES;
-    if (!gn_compare_rule(c, rule, &which, e))
-        return GN_FAILED;
-    if (which < 0)
-        return GN_EXIT_YES;
-    const gn_pairing *l = &c->pairing[which];
-    if (!gn_args_flag(a, "quiet"))
-        fprintf(stderr, "%s holds: %.*s %.*s\n", rule, (int)l->task.len, l->task.data,
-                (int)l->metric.len, l->metric.data);
-    return GN_EXIT_NO;
+    return !rule || gn_compare_rule(&c, rule, &which, e);
 }
 
 static int compare_runs(const gn_args *a, gn_error *e) {
-    gn_comparison c = {0};
-    gn_run_row x = {0}, y = {0};
+    const int n = gn_args_count(a) - 1;
+    const gn_slice tasks = gn_slice_of(gn_args_text(a, "tasks", ""));
+    gn_comparison *c = calloc((size_t)n, sizeof *c);
     int code = GN_FAILED;
-    gn_store *s = gn_args_store(a, true, e);
+    bool ok = c || gn_fail(e, GN_NO_MEMORY, "out of memory");
+    gn_store *s = ok && check_rule(a, e) ? gn_args_store(a, true, e) : NULL;
     gn_pool *pool = s ? gn_pool_new(gn_processors(), e) : NULL;
-    if (pool && find_side(a, s, gn_args_at(a, 0), &x, e) &&
-        find_side(a, s, gn_args_at(a, 1), &y, e) &&
-        gn_compare_runs(s, &x, &y, gn_slice_of(gn_args_text(a, "tasks", "")), pool, &c, e) &&
-        (!gn_compare_wants_screen(a) || gn_compare_runs_on_screen(a, s, &c, e)) && print(a, &c, e))
-        code = judge(a, &c, e);
-    gn_run_row_release(&x);
-    gn_run_row_release(&y);
-    gn_comparison_release(&c);
+    ok = pool != NULL;
+    for (int i = 0; ok && i < n; i++) {
+        gn_run_row x = {0}, y = {0};
+        ok = find_side(a, s, gn_args_at(a, 0), &x, e) &&
+             find_side(a, s, gn_args_at(a, i + 1), &y, e) &&
+             gn_compare_runs(s, &x, &y, tasks, pool, &c[i], e);
+        gn_run_row_release(&x);
+        gn_run_row_release(&y);
+    }
+    ok = ok && (n == 1 || gn_comparisons_join(c, n, e));
+    if (ok && n == 1 && gn_compare_wants_screen(a))
+        ok = gn_compare_runs_on_screen(a, s, c, e);
+    if (ok && print(a, c, n, e))
+        code = judge(a, c, n, e);
+    for (int i = 0; c && i < n; i++)
+        gn_comparison_release(&c[i]);
+    free(c);
     gn_pool_free(pool);
     gn_store_close(s);
     return code;
 }
 
 static int run(const gn_args *a, gn_error *e) {
-    if (gn_args_count(a) != 2) {
-        gn_fail(e, GN_INVALID, "compare wants two runs (or models that were evaluated), not %d",
-                gn_args_count(a));
-        return GN_FAILED;
-    }
     const char *kl = gn_args_text(a, "kl", NULL), *prompts = gn_args_text(a, "generate", NULL),
                *turn = gn_args_text(a, "turn", NULL);
-    if (kl)
-        return gn_compare_kl(a, kl, e);
-    if (prompts)
-        return gn_compare_generate(a, prompts, e);
-    if (turn)
-        return gn_compare_turn(a, turn, e);
-    return compare_runs(a, e);
+    const int n = gn_args_count(a), modes = (kl != NULL) + (prompts != NULL) + (turn != NULL);
+    if (modes > 1) {
+        gn_fail(e, GN_INVALID, "want one of --generate, --kl and --turn");
+        return GN_FAILED;
+    }
+    if (modes ? n != 2 : n < 2) {
+        gn_fail(e, GN_INVALID,
+                modes ? "--generate, --kl and --turn want two models, not %d arguments"
+                      : "compare wants two runs (or models that were evaluated), not %d",
+                n);
+        return GN_FAILED;
+    }
+    return kl        ? gn_compare_kl(a, kl, e)
+           : prompts ? gn_compare_generate(a, prompts, e)
+           : turn    ? gn_compare_turn(a, turn, e)
+                     : compare_runs(a, e);
 }
 
 const gn_command gn_cmd_compare = {
     .name = "compare",
-    .usage = "A B [-t TASK,...] [--flips] [--fail-on RULE]",
-    .summary = "two runs, document by document",
+    .usage = "A B... [-t TASK,...] [--flips] [--fail-on RULE]\nA B --generate FILE | --kl FILE | "
+             "--turn TURN",
+    .summary = "runs document by document, models token by token",
     .about = "A and B are runs (the beginning of an id, a name, -1 for the last) or models, of "
              "which the\n"
-             "newest finished run is taken.\n\n"
-             "  gneiss compare -2 -1 --fail-on 'regress>1pp,p<.05'\n",
+             "newest finished run is taken. Of more than two the first is the baseline.\n"
+             "--generate, --kl and --turn ask two models.\n\n"
+             "  gneiss compare -2 -1 --fail-on 'regress>1pp,p<.05'\n"
+             "  gneiss compare h-tiny h-tiny-q4 --kl wiki.test.raw\n",
     .takes = GN_TAKES_MODEL | GN_TAKES_SAMPLING | GN_TAKES_TEXT,
     .option = options,
     .run = run,

@@ -402,17 +402,37 @@ static bool describe(gn_store *s, gn_side *side, const gn_results *r, gn_error *
     return true;
 }
 
-static bool adjust(gn_comparison *c, gn_error *e) {
-    double *p = malloc((size_t)c->n * sizeof *p + 1), *holm = malloc((size_t)c->n * sizeof *p + 1);
+/* Holm over every line of [n] comparisons that has a p. */
+static bool adjust(gn_comparison *c, int n, gn_error *e) {
+    size_t all = 0, at = 0;
+    for (int i = 0; i < n; i++)
+        all += (size_t)c[i].n;
+    double *p = calloc(all + 1, sizeof *p), *holm = calloc(all + 1, sizeof *holm);
     bool ok = (p && holm) || no_memory(e);
-    for (int i = 0; ok && i < c->n; i++)
-        p[i] = c->pairing[i].p;
-    ok = ok && (gn_adjust_holm(p, holm, c->n) || no_memory(e));
-    for (int i = 0; ok && i < c->n; i++)
-        c->pairing[i].p_holm = holm[i];
+    for (int i = 0; ok && i < n; i++)
+        for (int k = 0; k < c[i].n; k++)
+            p[at++] = c[i].pairing[k].p;
+    ok = ok && (gn_adjust_holm(p, holm, (int)all) || no_memory(e));
+    at = 0;
+    for (int i = 0; ok && i < n; i++)
+        for (int k = 0; k < c[i].n; k++)
+            c[i].pairing[k].p_holm = holm[at++];
     free(p);
     free(holm);
     return ok;
+}
+
+bool gn_comparisons_join(gn_comparison *c, int n, gn_error *e) {
+    bool steps = true;
+    for (int i = 0; i < n; i++)
+        steps = steps && c[i].b.run.step >= 0;
+    for (int i = 1; steps && i < n; i++)
+        for (int k = i; k > 0 && c[k - 1].b.run.step > c[k].b.run.step; k--) {
+            const gn_comparison x = c[k];
+            c[k] = c[k - 1];
+            c[k - 1] = x;
+        }
+    return adjust(c, n, e);
 }
 
 bool gn_compare_runs(gn_store *s, gn_run_row *a, gn_run_row *b, gn_slice tasks, gn_pool *pool,
@@ -438,7 +458,7 @@ bool gn_compare_runs(gn_store *s, gn_run_row *a, gn_run_row *b, gn_slice tasks, 
     if (ok && n == 0)
         ok = gn_fail(e, GN_INVALID, "runs %s and %s have no answered document of %s in common",
                      out->a.run.id, out->b.run.id, tasks.len ? tasks.data : "any task");
-    ok = ok && adjust(out, e);
+    ok = ok && adjust(out, 1, e);
     gn_results_release(&ra);
     gn_results_release(&rb);
     return ok;

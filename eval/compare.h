@@ -63,7 +63,20 @@ void gn_comparison_release(gn_comparison *c);
  * from 0 to 1, % of a's value; p is Holm's. */
 bool gn_compare_rule(const gn_comparison *c, const char *rule, int *which, gn_error *e);
 
-void gn_comparison_json(gn_str *out, const gn_comparison *c);
+/* Several comparisons [n] with one baseline, a of all: Holm over all their lines, and in the
+ * order of training where every b tells its step. */
+bool gn_comparisons_join(gn_comparison *c, int n, gn_error *e);
+
+/* Of one an object with a and b; of several with a and "against", a list of the rest. */
+void gn_comparisons_json(gn_str *out, const gn_comparison *c, int n);
 void gn_comparison_text(gn_str *out, const gn_comparison *c, bool flips);
+/* A table a number: the baseline, and each of the others against it; below, the differences
+ * over training steps, or over the checkpoints as they come. */
+void gn_comparisons_text(gn_str *out, const gn_comparison *c, int n);
+
+/* A cell of a table: "-0.91 +- 0.43 pp", a p-value, a value. */
+void gn_pairing_difference(gn_str *out, const gn_pairing *l);
+void gn_pairing_p(gn_str *out, double p);
+void gn_pairing_value(gn_str *out, double v);
 
 #endif

@@ -82,10 +82,7 @@ static void flip_json(gn_str *out, const gn_flip *f) {
     gn_str_putc(out, '}');
 }
 
-void gn_comparison_json(gn_str *out, const gn_comparison *c) {
-    gn_str_puts(out, "{\"schema\":\"gneiss.compare/1\"");
-    side_json(out, "a", &c->a);
-    side_json(out, "b", &c->b);
+static void lists_json(gn_str *out, const gn_comparison *c) {
     gn_str_puts(out, ",\"tasks\":[");
     for (int i = 0; i < c->n; i++) {
         gn_str_puts(out, i ? "," : "");
@@ -96,65 +93,83 @@ void gn_comparison_json(gn_str *out, const gn_comparison *c) {
         gn_str_puts(out, i ? "," : "");
         flip_json(out, &c->flip[i]);
     }
-    gn_str_fmt(out, "],\"unlike\":%" PRId64 "}", c->unlike);
+    gn_str_fmt(out, "],\"unlike\":%" PRId64, c->unlike);
+}
+
+void gn_comparisons_json(gn_str *out, const gn_comparison *c, int n) {
+    gn_str_puts(out, "{\"schema\":\"gneiss.compare/1\"");
+    side_json(out, "a", &c->a);
+    if (n == 1) {
+        side_json(out, "b", &c->b);
+        lists_json(out, c);
+    } else {
+        gn_str_puts(out, ",\"against\":[");
+        for (int i = 0; i < n; i++) {
+            gn_str_fmt(out, "%s{\"step\":", i ? "," : "");
+            if (c[i].b.run.step >= 0)
+                gn_str_fmt(out, "%" PRId64, c[i].b.run.step);
+            else
+                gn_str_puts(out, "null");
+            side_json(out, "b", &c[i].b);
+            lists_json(out, &c[i]);
+            gn_str_putc(out, '}');
+        }
+        gn_str_putc(out, ']');
+    }
+    gn_str_putc(out, '}');
 }
 
 /* ---- text ------------------------------------------------------------------------------------- */
 
 static void side_text(gn_str *out, char name, const gn_side *s) {
+    const double all = s->n ? (double)s->n / 100 : 1;
     gn_str_fmt(out,
-               "%c  %s  run %.10s (sha %.8s)  %" PRId64 " documents, truncated %" PRId64
-               ", empty %" PRId64 ", invalid %" PRId64 ", failed %" PRId64,
+               "%c  %s  run %.10s (sha %.8s)  %" PRId64
+               " documents, truncated %.1f %%, empty %.1f %%, invalid %.1f %%, failed %" PRId64,
                name, gn_str_text(&s->run.model), s->run.id, gn_str_text(&s->run.sha), s->n,
-               s->truncated, s->empty, s->invalid, s->errors);
+               (double)s->truncated / all, (double)s->empty / all, (double)s->invalid / all,
+               s->errors);
     if (isfinite(s->length))
         gn_str_fmt(out, ", %.1f tokens an answer", s->length);
     gn_str_putc(out, '\n');
 }
 
-static void p_text(char *out, size_t size, double p) {
+void gn_pairing_p(gn_str *out, double p) {
     if (isnan(p))
-        snprintf(out, size, "-");
-    else if (p < 1e-4)
-        snprintf(out, size, "%.0e", p);
+        gn_str_putc(out, '-');
     else
-        snprintf(out, size, "%.3f", p);
+        gn_str_fmt(out, p < 1e-4 ? "%.0e" : "%.3f", p);
 }
 
-/* "-0.91 +- 0.43 pp" of a share; else plain. */
-static void diff_text(char *out, size_t size, const gn_pairing *l) {
+void gn_pairing_difference(gn_str *out, const gn_pairing *l) {
     const double scale = l->share ? 100 : 1;
     const char *unit = l->share ? " pp" : l->likelihood ? " nats" : "";
     if (isnan(l->diff))
-        snprintf(out, size, "-");
+        gn_str_putc(out, '-');
     else if (isnan(l->error))
-        snprintf(out, size, "%+.4g%s", l->diff * scale, unit);
+        gn_str_fmt(out, "%+.4g%s", l->diff * scale, unit);
     else
-        snprintf(out, size, l->share ? "%+.2f +- %.2f%s" : "%+.4g +- %.2g%s", l->diff * scale,
-                 l->error * scale, unit);
+        gn_str_fmt(out, l->share ? "%+.2f +- %.2f%s" : "%+.4g +- %.2g%s", l->diff * scale,
+                   l->error * scale, unit);
 }
 
-static void value_cell(gn_grid *g, double v) {
+void gn_pairing_value(gn_str *out, double v) {
     if (!isfinite(v))
-        gn_grid_put(g, GN_S("-"));
+        gn_str_putc(out, '-');
     else
-        gn_str_fmt(gn_grid_cell(g), fabs(v) < 1e5 ? "%.4f" : "%.4g", v);
+        gn_str_fmt(out, fabs(v) < 1e5 ? "%.4f" : "%.4g", v);
 }
 
 static void pairing_text(gn_grid *g, const gn_pairing *l) {
-    char diff[64], p[24], holm[24];
-    diff_text(diff, sizeof diff, l);
-    p_text(p, sizeof p, l->p);
-    p_text(holm, sizeof holm, l->p_holm);
     gn_grid_put(g, l->task);
     gn_grid_put(g, l->metric);
     gn_grid_put(g, l->filter);
     gn_str_fmt(gn_grid_cell(g), "%" PRId64, l->n);
-    value_cell(g, l->a);
-    value_cell(g, l->b);
-    gn_grid_put(g, gn_slice_of(diff));
-    gn_grid_put(g, gn_slice_of(p));
-    gn_grid_put(g, gn_slice_of(holm));
+    gn_pairing_value(gn_grid_cell(g), l->a);
+    gn_pairing_value(gn_grid_cell(g), l->b);
+    gn_pairing_difference(gn_grid_cell(g), l);
+    gn_pairing_p(gn_grid_cell(g), l->p);
+    gn_pairing_p(gn_grid_cell(g), l->p_holm);
     gn_grid_put(g, gn_slice_of(l->test));
     gn_str_fmt(gn_grid_cell(g), "%" PRId64, l->losses);
     gn_str_fmt(gn_grid_cell(g), "%" PRId64, l->wins);

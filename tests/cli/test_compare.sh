@@ -26,6 +26,151 @@ check "--fail-on decides the exit" rule
 one() { code 2 "$gneiss" compare -1 && code 2 "$gneiss" compare -2 -1 -t nothing; }
 check "one run, or no task in common, is a usage error" one
 
+# ---- the statistics, once more
+cat >clustered.yaml <<'Y'
+task: clustered
+dataset_path: json
+dataset_kwargs: {data_files: {test: arithmetic.jsonl}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "What is {{a}} {{op}} {{b}}?"
+doc_to_choice: "{{['0', answer, '11', '5']}}"
+doc_to_target: 1
+metric_list: [{metric: acc}, {metric: acc_norm}]
+metadata: {version: 1, gneiss: {cluster: "{{op}}"}}
+Y
+cp "$root/eval/tasks/offline/arithmetic.jsonl" .
+"$gneiss" quantize "$m" finer.gguf --type q5_0 -q >/dev/null 2>&1
+"$gneiss" eval "$m" finer.gguf coarse.gguf -t ./clustered.yaml,offline_opposites,offline_spelling,offline_manual --max-length 256 --db stats.db \
+    --progress none >/dev/null 2>&1
+# By the definitions, in Python, from the rows of the database.
+cat >recount.py <<'P'
+import json, math, sqlite3, sys
+got = json.load(open(sys.argv[1]))
+db = sqlite3.connect("stats.db")
+rows = """SELECT x.doc_ix, f.value, g.value, f.weight, g.weight, d.cluster FROM sample x JOIN sample y ON y.run_id = ? AND
+ y.task_id = x.task_id AND y.doc_ix = x.doc_ix JOIN task t ON t.id = x.task_id JOIN doc d ON d.task_id = x.task_id AND d.ix = x.doc_ix
+ JOIN score f ON f.sample_id = x.id AND f.metric = ? AND f.filter = ? JOIN score g ON g.sample_id = y.id AND g.metric = ? AND
+ g.filter = ? WHERE x.run_id = ? AND t.name = ?"""
+def near(a, b):
+    return a == b or abs(a - b) <= 1e-9 * max(abs(a), abs(b))
+lines = []
+for other in got.get("against", [got]):
+    for t in other["tasks"]:
+        r = db.execute(rows, (other["b"]["run"], t["metric"], t["filter"], t["metric"], t["filter"], got["a"]["run"], t["task"])).fetchall()
+        n = len(r)
+        assert n == t["n"] > 5, (t["task"], n)
+        per = t["metric"] in ("word_perplexity", "byte_perplexity", "bits_per_byte", "token_perplexity")
+        a = [x[1] / (x[3] if per else 1) for x in r]
+        b = [x[2] / (x[4] if per else 1) for x in r]
+        d = [y - x for x, y in zip(a, b)]
+        mean = sum(d) / n
+        if per:
+            want = [-sum(x[i] for x in r) / sum(x[i + 2] for x in r) for i in (1, 2)]
+            want = [w / math.log(2) for w in want] if t["metric"] == "bits_per_byte" else [math.exp(w) for w in want]
+        elif t["metric"] == "perplexity":
+            want = [math.exp(-sum(a) / n), math.exp(-sum(b) / n)]
+        else:
+            want = [sum(a) / n, sum(b) / n]
+        assert near(t["a"], want[0]) and near(t["b"], want[1]), (t["task"], t["metric"], t["a"], t["b"], want)
+        assert abs(t["diff"] - mean) < 1e-12 + 1e-9 * abs(mean)
+        names = {x[5] for x in r}
+        if names != {None}:
+            assert t["clusters"] == len(names) > 1 and t["test"] == "signflip"
+            sums = {c: sum(x - mean for x, y in zip(d, r) if y[5] == c) for c in names}
+            se = math.sqrt(sum(v * v for v in sums.values())) / n
+        else:
+            se = math.sqrt(sum((x - mean) ** 2 for x in d) / (n - 1) / n)
+        assert near(t["se"], se) or se < 1e-12, (t["task"], t["se"], se)
+        assert near(t["smallest_visible"], 2.8 * t["se"])
+        wins, losses = sum(x > 0 for x in d), sum(x < 0 for x in d)
+        assert (t["wins"], t["losses"], t["ties"]) == (wins, losses, n - wins - losses)
+        if t["test"] == "mcnemar":
+            k = wins + losses
+            p = min(1, 2 * sum(math.comb(k, i) for i in range(min(wins, losses) + 1)) / 2**k) if wins != losses else 1
+            assert near(t["p"], p), (t["task"], t["p"], p)
+        if t["ci"][0] is not None and t["se"] > 0:
+            assert t["ci"][0] < t["diff"] < t["ci"][1] and near(t["diff"] - t["ci"][0], t["ci"][1] - t["diff"])
+        lines.append(t)
+tested = sorted((t for t in lines if t["p"] is not None), key=lambda t: t["p"])
+least = 0
+for i, t in enumerate(tested):
+    least = max(least, min(1, t["p"] * (len(tested) - i)))
+    assert near(t["p_holm"], least), (t["task"], t["p_holm"], least)
+assert {t["test"] for t in lines} == {"mcnemar", "signflip"}
+print("recounted", len(lines))
+P
+recounted() { "$gneiss" compare -3 -2 --db stats.db --json >two.json && says "recounted 10" python3 recount.py two.json; }
+check "every number of two runs is what its definition says" recounted
+many() {
+    "$gneiss" compare -3 -2 -1 --db stats.db --json >many.json && says "recounted 20" python3 recount.py many.json &&
+        "$gneiss" compare -3 -2 -1 --db stats.db >many.txt && same 10 "$(grep -c ' baseline *$' many.txt)" &&
+        code 1 "$gneiss" compare -3 -2 -1 --db stats.db --fail-on 'p<1.1' && code 0 "$gneiss" compare -3 -2 -1 --db stats.db --fail-on 'flips>999'
+}
+check "of several the first is the baseline, and Holm goes over all lines" many
+flips() {
+    "$gneiss" compare -3 -1 --db stats.db --json >f.json && "$gneiss" compare -3 -1 --db stats.db --flips >f.txt &&
+        same "$(json 'len(r["flips"])' <f.json)" "$(grep -c '  gold ' f.txt)" &&
+        json 'all((f["a"] > .5) != (f["b"] > .5) for f in r["flips"]) and len(r["flips"]) > 0' <f.json | grep -qx True
+}
+check "--flips tells every document that changed sides" flips
+
+# ---- --generate, --turn
+printf '%s\n' '{"id":"x","prompt":"The opposite of hot is","raw":true}' '{"prompt":"What is 3 plus 4?"}' '{"bad":1}' '{"ids":[5,6,7]}' >prompts.jsonl
+generate() { "$gneiss" compare "$m" coarse.gguf --generate prompts.jsonl -n 16 --numerics exact --logprobs 3 --progress none "$@"; }
+same_as_run() {
+    generate --json >g.json
+    [ $? = 4 ] || return 1
+    for x in "$m" coarse.gguf; do "$gneiss" run "$x" --jobs prompts.jsonl -n 16 --numerics exact --logprobs 3 >"run-$(basename "$x")"; done
+    python3 - "run-$(basename "$m")" run-coarse.gguf <<'P'
+import json, sys
+got = [json.loads(x) for x in open("g.json")]
+a, b = ({str(y["id"]): y for y in map(json.loads, open(p))} for p in sys.argv[1:])
+assert [str(g["id"]) for g in got] == ["x", "2", "3", "4"] and "error" in got[2]
+parted = 0
+for g in got[:2] + got[3:]:
+    x, y = a[str(g["id"])], b[str(g["id"])]
+    assert g["a"]["ids"] == x["ids"] and g["b"]["ids"] == y["ids"] and g["a"]["text"] == x["text"]
+    at = next((i for i, (u, v) in enumerate(zip(x["ids"], y["ids"])) if u != v), None)
+    assert g["parts_at"] == at and g["equal"] == (x["ids"] == y["ids"])
+    if at is not None:
+        parted += 1
+        assert g["at"]["a_top"] == x["tokens"][at]["top"] and g["at"]["b_top"] == y["tokens"][at]["top"]
+        assert g["at"]["kl"] > 0 and g["forced"]["tokens"] == len(x["ids"])
+assert parted, "the two never part: nothing was tested"
+P
+}
+check "--generate is what run answers, and where the two part" same_as_run
+shown() { generate >g.txt 2>g.err; grep -q '^ #"x"  The opposite of hot is  part at token' g.txt && grep -q '^ A model' g.txt && grep -q '^ token [0-9]* *A ' g.txt && grep -q '^#3: unknown key' g.err; }
+check "--generate shows both sides" shown
+itself_too() { "$gneiss" compare "$m" "$m" --generate prompts.jsonl -n 8 --progress none --json | grep -c '"equal":true' | grep -qx 3; }
+check "--generate: a model answers as itself" itself_too
+turn() {
+    cp "$XDG_DATA_HOME/gneiss/evals.db" chats.db && ids=$("$gneiss" tokenize "$m" "The opposite of hot is" --json | key ids) &&
+        python3 - "$ids" <<'P' && "$gneiss" compare "$m" coarse.gguf --turn 01K --db chats.db -n 16 --numerics exact --json >t.json || return 1
+import json, sqlite3, struct, sys
+db = sqlite3.connect("chats.db")
+ids = json.loads(sys.argv[1])
+blob = lambda x: struct.pack("<%di" % len(x), *x)
+user, reply = b"u" * 32, b"r" * 32
+for h, parent, role, text, tokens in ((user, None, "user", "The opposite of hot is", ids), (reply, user, "assistant", " cold", [9, 9])):
+    db.execute("INSERT INTO message(hash,parent,role,content,tokens,n_tokens) VALUES(?,?,?,?,?,?)", (h, parent, role, text, blob(tokens), len(tokens)))
+db.execute("INSERT INTO session(id,checkpoint_id,head,created_at,used_at) SELECT 'S',id,?,'x','x' FROM checkpoint LIMIT 1", (reply,))
+for t in ("01KAAA", "01JBBB"):
+    db.execute("INSERT INTO turn SELECT ?,'S',?,id,'{\"temp\":0}',NULL,'x' FROM response LIMIT 1", (t, reply))
+db.commit()
+P
+    python3 - <<'P'
+import json
+t = json.loads(open("t.json").read())
+g = json.loads(open("g.json").readline())
+assert t["id"] == "01KAAA" and t["a"] == g["a"] and t["b"] == g["b"] and t["at"]["kl"] == g["at"]["kl"]
+P
+}
+check "--turn asks both what stood before a reply" turn
+no_turn() { code 2 "$gneiss" compare "$m" coarse.gguf --turn 09 --db chats.db && says "begins 2 turns" "$gneiss" compare "$m" coarse.gguf --turn 01 --db chats.db && code 3 "$gneiss" compare "$m" coarse.gguf --turn -1 --db none.db; }
+check "--turn: none, two, no database" no_turn
+
 # ---- --kl
 printf 'The opposite of hot is cold. Question: What is 3 plus 4? Answer: 7\nA bank stands beside a river, and the letters spell a word.\n' >text
 kl() { "$gneiss" compare "$m" coarse.gguf --kl text --json "$@"; }
