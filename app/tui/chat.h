@@ -222,6 +222,8 @@ bool gn_chat_dequeue(gn_chat *c, gn_str *out); /* the next; false: none. Release
 void gn_chat_pop(gn_chat *c, gn_tui *t);       /* the last, back into the input */
 void gn_chat_queue(gn_chat *c, gn_tui *t, gn_slice argument);
 
+void gn_chat_export(gn_chat *c, gn_tui *t, gn_slice argument); /* chat_export.c */
+
 /* ---- chat_insert.c ------------------------------------------------------ */
 
 /* Into the input; folded to "[paste 2: 214 lines, 3,102 tokens]" when it is long. */

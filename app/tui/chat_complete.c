@@ -6,6 +6,7 @@
 #include "app/tui/choices.h"
 #include "app/tui/slash.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 /* What the argument of a command is. */
@@ -89,14 +90,42 @@ static void waiting(gn_chat *c, gn_tui *t, gn_choices *out) {
     }
 }
 
+static void export(gn_chat *c, gn_tui *t, gn_choices *out) {
+    words(out, "md|json|txt|html", "to a file named after the conversation");
+    paths(c, t, out);
+}
+
+static void places(gn_chat *c, gn_tui *t, gn_choices *out) {
+    for (int i = 0; i < c->keep.n_branch; i++)
+        gn_choices_add(out, gn_slice_of(c->keep.branch[i].name), GN_S("branch"), false);
+    numbers(c, t, out);
+}
+
+static void sessions(gn_chat *c, gn_tui *t, gn_choices *out) {
+    gn_error e = {0};
+    gn_statement *q =
+        c->keep.history
+            ? gn_sql_prepare(gn_history_sql(c->keep.history),
+                             "SELECT COALESCE(NULLIF(name, ''), id), used_at FROM "
+                             "session WHERE archived = 0 ORDER BY used_at DESC LIMIT 30",
+                             &e)
+            : NULL;
+    (void)t;
+    for (bool row; q && gn_sql_step(q, &row, &e) && row;)
+        gn_choices_add(out, gn_column_text(q, 0), gn_column_text(q, 1), false);
+    if (q)
+        gn_sql_reset(q);
+}
+
 static const struct {
     gn_slash command;
     source from;
 } arguments[] = {
-    {GN_SLASH_SET, settings},  {GN_SLASH_READ, paths},      {GN_SLASH_DOC, paths},
-    {GN_SLASH_TOOLS, paths},   {GN_SLASH_PROMPT, prompts},  {GN_SLASH_REGEN, numbers},
-    {GN_SLASH_EDIT, numbers},  {GN_SLASH_INSPECT, numbers}, {GN_SLASH_COPY, blocks},
-    {GN_SLASH_QUEUE, waiting},
+    {GN_SLASH_EXPORT, export}, {GN_SLASH_GOTO, places},   {GN_SLASH_OPEN, sessions},
+    {GN_SLASH_PIN, numbers},   {GN_SLASH_SET, settings},  {GN_SLASH_READ, paths},
+    {GN_SLASH_DOC, paths},     {GN_SLASH_TOOLS, paths},   {GN_SLASH_PROMPT, prompts},
+    {GN_SLASH_REGEN, numbers}, {GN_SLASH_EDIT, numbers},  {GN_SLASH_INSPECT, numbers},
+    {GN_SLASH_COPY, blocks},   {GN_SLASH_QUEUE, waiting},
 };
 
 static void commands(const gn_tui *t, gn_choices *out, bool colon) {
@@ -153,8 +182,13 @@ static size_t gather(gn_chat *c, gn_tui *t, gn_slice text, bool colon, gn_choice
         return from + at;
     }
     for (size_t i = 0; i < sizeof arguments / sizeof arguments[0]; i++)
-        if (arguments[i].command == command)
+        if (arguments[i].command == command) {
             arguments[i].from(c, t, out);
+            return from + at;
+        }
+    /* The words that stand in its help, "a|b". */
+    if (islower((unsigned char)gn_slash_argument((int)command)[0]))
+        words(out, gn_slash_argument((int)command), "");
     return from + at;
 }
 

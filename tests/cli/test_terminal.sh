@@ -112,7 +112,7 @@ resized() {
 check "the terminal changes its size while a reply comes" resized
 
 suspended() {
-    keys i && text "before" && keys C-z && see "Stopped" && text "echo in the shell" && keys Enter && see "in the shell" &&
+    start 80 24 && see "Write a message" && text "before" && keys C-z && see "Stopped" && text "echo in the shell" && keys Enter && see "in the shell" &&
     text "fg" && keys Enter && see "> before" && framed && text " after" && see "> before after" && keys C-c && framed
 }
 check "Ctrl+Z goes to the shell, fg comes back to the same line" suspended
