@@ -6,6 +6,7 @@
  * the rows of a part lie in the second cache together. All else is AVX-512's.
  */
 #include "core/cpu/kernel_int.h"
+#define GN_ROWS_IN_PAIRS
 #include "core/cpu/rows_avx512.h"
 
 static void narrow(uint16_t *to, gn_mat x, int first, int count) {

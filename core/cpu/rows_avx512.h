@@ -40,7 +40,7 @@ INLINE __m512 load_row(const uint8_t *row, int k, const int some, const terms ki
 }
 
 INLINE __m512 add_product(__m512 sum, __m512 w, __m512 x, const terms kind) {
-#ifdef __AVX512BF16__
+#ifdef GN_ROWS_IN_PAIRS
     if (kind == BF16_PAIRS)
         return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);
 #endif

@@ -42,7 +42,8 @@ TEST(an_unknown_isa_and_too_many_threads_are_refused_with_a_sentence) {
     gn_error e = {0};
     CHECK(!gn_cpu_open(&(gn_cpu_options){.isa = "avx3"}, &e));
     CHECK(e.code == GN_INVALID);
-    CHECK_TEXT(e.message, "instruction set 'avx3' is unknown; there are plain, avx2, avx512 and avx512bf16");
+    CHECK_TEXT(e.message,
+               "instruction set 'avx3' is unknown; there are plain, avx2, avx512 and avx512bf16");
     e = (gn_error){0};
     CHECK(!gn_cpu_open(&(gn_cpu_options){.threads = 257}, &e));
     CHECK(e.code == GN_INVALID);
