@@ -389,6 +389,27 @@ static int backup(const gn_args *a, gn_error *e) {
     return ok ? GN_EXIT_YES : GN_FAILED;
 }
 
+static int import(const gn_args *a, gn_error *e) {
+    gn_imported m = {0};
+    const char *what = gn_args_at(a, 1);
+    if (!what || strcmp(what, "lm-eval") != 0 || !gn_args_at(a, 2)) {
+        gn_fail(e, GN_INVALID, "want: gneiss db import lm-eval DIR");
+        return GN_FAILED;
+    }
+    gn_store *s = open_store(a, false, e);
+    const bool ok = s && gn_import_lm_eval(s, gn_args_at(a, 2), &m, e);
+    if (!gn_args_flag(a, "quiet"))
+        fputs(gn_str_text(&m.notes), stderr);
+    if (ok && !gn_args_flag(a, "quiet"))
+        fprintf(stderr,
+                "%" PRId64 " runs of %" PRId64 " tasks and %" PRId64 " samples are new, %" PRId64
+                " were there\n",
+                m.runs, m.tasks, m.samples, m.known);
+    gn_imported_release(&m);
+    gn_store_close(s);
+    return ok ? GN_EXIT_YES : GN_FAILED;
+}
+
 /* sqlite3, where it is installed. */
 static int shell(const gn_args *a, gn_error *e) {
     gn_store *s = open_store(a, true, e);
@@ -408,8 +429,8 @@ static int run(const gn_args *a, gn_error *e) {
     static const struct {
         const char *word;
         int (*run)(const gn_args *a, gn_error *e);
-    } word[] = {{"q", query},     {"status", status}, {"merge", merge},
-                {"bless", bless}, {"gc", sweep},      {"backup", backup}};
+    } word[] = {{"q", query},  {"status", status}, {"merge", merge},  {"bless", bless},
+                {"gc", sweep}, {"backup", backup}, {"import", import}};
     const char *first = gn_args_at(a, 0);
     if (!first)
         return shell(a, e);
@@ -421,13 +442,14 @@ static int run(const gn_args *a, gn_error *e) {
 
 const gn_command gn_cmd_db = {
     .name = "db",
-    .usage = "\nq [NAME [ARG...]]\nSQL\nstatus\nmerge FILE...\nbless RUN\ngc\nbackup FILE",
+    .usage = "\nq [NAME [ARG...]]\nSQL\nstatus\nmerge FILE...\nbless RUN\ngc\nbackup FILE\nimport "
+             "lm-eval DIR",
     .summary = "the database: ask it, merge, back up",
     .about = "Without arguments: sqlite3 on it, read-only. q alone lists the saved queries.\n"
              "Exit 1 when a question has no row for an answer.\n\n"
              "  gneiss db q flips -2 -1\n"
              "  gneiss db \"SELECT * FROM results\"\n",
-    .words = "q|status|merge|bless|gc|backup",
+    .words = "q|status|merge|bless|gc|backup|import",
     .option = options,
     .run = run,
 };

@@ -8,6 +8,7 @@
 #include "eval/export.h"
 #include "eval/filter.h"
 #include "eval/follow.h"
+#include "eval/import.h"
 #include "eval/index.h"
 #include "eval/merge.h"
 #include "eval/metric.h"

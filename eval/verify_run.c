@@ -10,7 +10,7 @@ enum { SHOWN = 10 };
 typedef struct pairing {
     gn_store *store;
     gn_verified *out;
-    int64_t answers, prompts, outputs, tokens, logprobs;
+    int64_t answers, prompts, outputs, logprobs;
     double largest; /* difference of log-likelihoods */
 } pairing;
 
@@ -23,14 +23,16 @@ static void differ(pairing *p, gn_statement *q, const char *what, const char *he
                    there);
 }
 
-/* The first place where the tokens of two answers part, -1 for none; both may have none kept. */
+/* The first place where the tokens of two answers part; -1: nowhere, or one has none kept. */
 static bool first_part(gn_store *s, int64_t a, int64_t b, int64_t *at, gn_error *e) {
     bool row = false;
     gn_statement *q = gn_sql_prepare(
         gn_store_sql(s),
         "SELECT min(pos) FROM (SELECT pos, id FROM token WHERE response_id = ?1 EXCEPT SELECT pos, "
         "id FROM token WHERE response_id = ?2 UNION SELECT * FROM (SELECT pos, id FROM token WHERE "
-        "response_id = ?2 EXCEPT SELECT pos, id FROM token WHERE response_id = ?1))",
+        "response_id = ?2 EXCEPT SELECT pos, id FROM token WHERE response_id = ?1)) WHERE EXISTS "
+        "(SELECT 1 FROM token WHERE response_id = ?1) AND EXISTS (SELECT 1 FROM token WHERE "
+        "response_id = ?2)",
         e);
     if (!q)
         return false;
@@ -60,7 +62,6 @@ static bool compare_outputs(pairing *p, gn_statement *q, gn_error *e) {
     int64_t at;
     if (!first_part(p->store, gn_column_int(q, 9), gn_column_int(q, 10), &at, e))
         return false;
-    p->tokens += at < 0;
     if (at < 0 && gn_slice_equal(gn_column_text(q, 11), gn_column_text(q, 12))) {
         p->outputs++;
         return true;
@@ -97,7 +98,9 @@ static bool compare_all(pairing *p, const gn_run_row *run, const gn_run_row *oth
     bool row = false, ok;
     gn_statement *q = gn_sql_prepare(
         gn_store_sql(p->store),
-        "SELECT t.name, s.doc_ix, x.ix, r.request_hash = v.request_hash AND r.kind = v.kind, "
+        "SELECT t.name, s.doc_ix, x.ix, r.kind = v.kind AND (r.request_hash = v.request_hash OR "
+        "(r.kind "
+        "= 'rolling' AND r.prompt_hash = v.prompt_hash)), "
         "r.kind, r.logprob, v.logprob, r.greedy, v.greedy, r.id, v.id, r.output, v.output FROM "
         "sample s JOIN task t ON t.id = s.task_id JOIN task w ON w.name = t.name JOIN sample u ON "
         "u.task_id = w.id AND u.run_id = ?2 AND u.doc_ix = s.doc_ix AND u.rep = s.rep JOIN "
