@@ -40,12 +40,21 @@ static int64_t checkpoint_at(gn_store *s, const char *path, gn_error *e) {
     return id;
 }
 
-/* A RUN by name; or the newest done run of a MODEL's path. */
+/* A RUN by name; or the newest done run of a MODEL, by path, alias or hash. */
 static bool find_side(const gn_args *a, gn_store *s, const char *name, gn_run_row *out,
                       gn_error *e) {
     bool found = false;
-    if (!gn_path_exists(name))
-        return gn_run_find(s, name, out, e);
+    if (!gn_path_exists(name)) {
+        gn_error none = {0};
+        const char *path;
+        if (gn_run_find(s, name, out, e))
+            return true;
+        if (e->code != GN_INVALID || !(path = gn_args_path(a, name, &none)) ||
+            !gn_path_exists(path))
+            return false;
+        *e = (gn_error){0};
+        name = path;
+    }
     const gn_slice task = gn_slice_of(gn_args_text(a, "tasks", ""));
     const ptrdiff_t comma = gn_slice_find(task, GN_S(","));
     const gn_slice first = {task.data, comma < 0 ? task.len : (size_t)comma};

@@ -117,8 +117,13 @@ static int validate(job *j, gn_error *e) {
         int good = 0;
         const bool ok = gn_index_validate(j->index, path, &r, &good, e);
         print_refusals(j, &r);
-        if (ok && r.count == 0 && !j->json)
+        if (ok && r.count == 0 && j->json) {
+            schema(j);
+            text_key(&j->out, "file", gn_slice_of(path));
+            gn_str_fmt(&j->out, ",\"runs\":%d}\n", good);
+        } else if (ok && r.count == 0) {
             gn_str_fmt(&j->out, "%s: %d task%s can run\n", path, good, good == 1 ? "" : "s");
+        }
         all &= r.count == 0;
         gn_refusals_release(&r);
         if (!ok || !flush(j, e))
@@ -130,7 +135,19 @@ static int validate(job *j, gn_error *e) {
 /* ---- show: the file ----------------------------------------------------- */
 
 static int show_file(job *j, const char *name, gn_error *e) {
-    return gn_index_source(j->index, name, &j->out, e) && flush(j, e) ? GN_EXIT_YES : GN_FAILED;
+    gn_str text = {0};
+    bool ok = gn_index_source(j->index, name, &text, e) && gn_str_ok(&text, e);
+    if (ok && j->json) {
+        schema(j);
+        text_key(&j->out, "task", gn_slice_of(name));
+        gn_str_putc(&j->out, ',');
+        text_key(&j->out, "text", gn_str_slice(&text));
+        gn_str_puts(&j->out, "}\n");
+    } else if (ok) {
+        gn_str_add(&j->out, gn_str_slice(&text));
+    }
+    gn_str_release(&text);
+    return ok && flush(j, e) ? GN_EXIT_YES : GN_FAILED;
 }
 
 /* One task by name; a group or a tag is too many. Release the selection always. */
