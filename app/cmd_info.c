@@ -87,6 +87,9 @@ static void print(const gn_value *info, gn_engine *g) {
     for (size_t i = 0; i < gn_value_count(peak); i++)
         printf("memory      %.3f GiB at %.*s tokens\n", gib(peak->map.entry[i].value->integer),
                (int)peak->map.entry[i].key.len, peak->map.entry[i].key.data);
+    printf("device      %s\n", gn_engine_device(g));
+    if (*gn_engine_no_gpu(g))
+        printf("no GPU      %s\n", gn_engine_no_gpu(g));
     printf("numerics    %s\n", gn_engine_numerics(g));
     print_sampling(g);
     for (size_t i = 0; i < gn_value_count(warnings); i++)

@@ -33,8 +33,9 @@ gn_engine *gn_args_engine(const gn_args *a, const char *model, gn_error *e) {
     gn_engine *g = gn_engine_open(model, &o, e);
     gn_str_release(&source);
     if (g && gn_args_flag(a, "verbose"))
-        fprintf(stderr, "%s: %s, %s\n%s", gn_engine_name(g), gn_engine_device(g),
-                gn_engine_numerics(g), gn_engine_warnings(g));
+        fprintf(stderr, "%s: %s, %s\n%s%s%s%s", gn_engine_name(g), gn_engine_device(g),
+                gn_engine_numerics(g), *gn_engine_no_gpu(g) ? "no GPU: " : "", gn_engine_no_gpu(g),
+                *gn_engine_no_gpu(g) ? "\n" : "", gn_engine_warnings(g));
     return g;
 }
 

@@ -8,6 +8,7 @@
 #include "core/engine.h"
 
 #include "core/cpu/cpu.h"
+#include "core/cuda/cuda.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 enum {
     DEFAULT_BATCH_CPU = 384,
+    DEFAULT_BATCH_CUDA = 2048,
     LOGIT_BLOCK_BYTES = 16 << 20, /* logits are made in blocks of about this size */
     LEAST_LOGIT_ROWS = 16,
     DEFAULT_STATE_MEM = 512 << 20,
@@ -90,25 +92,78 @@ static bool fits(const gn_engine *g, bool mapped, gn_error *e) {
                    (double)need / (1 << 30), (double)have / (1 << 30));
 }
 
+static bool open_cpu(gn_engine *g, const gn_engine_options *o, gn_error *e) {
+    const gn_cpu_options cpu = {
+        .threads = o->threads, .exact = o->exact, .mapped = o->mapped, .isa = o->isa};
+    return fits(g, o->mapped, e) && (g->device = gn_cpu_open(&cpu, e)) != NULL;
+}
+
+/* Rows of logits that are made at a time. */
+static int logit_rows(const gn_engine *g) {
+    const int64_t rows = LOGIT_BLOCK_BYTES / (4 * (int64_t)g->config.vocab), T = g->batch_tokens;
+    return (int)(rows < LEAST_LOGIT_ROWS ? LEAST_LOGIT_ROWS : rows > T ? T : rows);
+}
+
+static int larger(int a, int b) { return a > b ? a : b; }
+
+/* What the GPU has to hold, all of it before any of it is taken. */
+static bool fits_gpu(const gn_engine *g, const gn_cuda_card *card, size_t work, gn_error *e) {
+    const size_t weights = gn_tensors_bytes(g->tensors), states = g->state_mem,
+                 plan = gn_plan_bytes(&g->config, g->batch_tokens, g->batch_tokens, logit_rows(g)),
+                 need = weights + states + plan + work;
+    if (need <= card->free)
+        return true;
+    return gn_fail(
+        e, GN_NO_MEMORY,
+        "the model needs %.2f GiB of the GPU (weights %.2f, states %.2f, steps %.2f) and "
+        "%.2f of its %.2f GiB are free; a smaller --state-mem or --batch-tokens needs "
+        "less",
+        (double)need / (1 << 30), (double)weights / (1 << 30), (double)states / (1 << 30),
+        (double)(plan + work) / (1 << 30), (double)card->free / (1 << 30),
+        (double)card->total / (1 << 30));
+}
+
+static bool open_cuda(gn_engine *g, const gn_engine_options *o, gn_error *e) {
+    const gn_config *c = &g->config;
+    gn_cuda_card card;
+    if (o->mapped)
+        return gn_fail(e, GN_INVALID,
+                       "--mmap leaves the weights in the file, out of a GPU's reach");
+    if (!gn_cuda_find(&card, e))
+        return false;
+    g->batch_tokens = o->batch_tokens > 0 ? o->batch_tokens : DEFAULT_BATCH_CUDA;
+    const int row =
+        larger(larger(c->hidden, gn_ssm_inner(c)), larger(c->shared_ff, c->q_heads * c->head_dim));
+    const size_t work =
+        gn_cuda_work_bytes(g->batch_tokens, row, c->experts_used, c->expert_ff, c->hidden);
+    return fits_gpu(g, &card, work, e) &&
+           (g->device = gn_cuda_open(&(gn_cuda_options){.exact = o->exact, .work = work}, e));
+}
+
+/* auto: the GPU if there is one and the model fits, else the processor, and why is remembered. */
 static bool open_device(gn_engine *g, const gn_engine_options *o, gn_error *e) {
     const char *backend = o->backend ? o->backend : "auto";
-    if (strcmp(backend, "cuda") == 0)
-        return gn_fail(e, GN_DEVICE, "this build of gneiss has no CUDA backend; use --backend cpu");
-    if (strcmp(backend, "auto") != 0 && strcmp(backend, "cpu") != 0) {
+    const bool automatic = strcmp(backend, "auto") == 0;
+    if (!automatic && strcmp(backend, "cpu") != 0 && strcmp(backend, "cuda") != 0) {
         gn_fail(e, GN_INVALID, "no backend '%s'; there are auto, cpu and cuda", backend);
         return gn_where(e, "--backend");
     }
-    const gn_cpu_options cpu = {
-        .threads = o->threads, .exact = o->exact, .mapped = o->mapped, .isa = o->isa};
-    g->device = gn_cpu_open(&cpu, e);
-    return g->device != NULL;
+    g->state_mem = o->state_mem ? o->state_mem : DEFAULT_STATE_MEM;
+    if (strcmp(backend, "cuda") == 0)
+        return open_cuda(g, o, e) || gn_context(e, "--backend cuda");
+    if (automatic && !o->isa) {
+        gn_error why = {0};
+        if (open_cuda(g, o, &why))
+            return true;
+        snprintf(g->no_gpu, sizeof g->no_gpu, "%s", why.message);
+    }
+    g->batch_tokens = o->batch_tokens > 0 ? o->batch_tokens : DEFAULT_BATCH_CPU;
+    return open_cpu(g, o, e);
 }
 
 static bool make_plan(gn_engine *g, gn_error *e) {
     const int T = g->batch_tokens;
-    int64_t rows = LOGIT_BLOCK_BYTES / (4 * (int64_t)g->config.vocab);
-    rows = rows < LEAST_LOGIT_ROWS ? LEAST_LOGIT_ROWS : rows > T ? T : rows;
-    g->plan = gn_plan_new(g->device, &g->config, T, T, T, (int)rows, e);
+    g->plan = gn_plan_new(g->device, &g->config, T, T, T, logit_rows(g), e);
     return g->plan != NULL;
 }
 
@@ -120,8 +175,7 @@ static bool open_all(gn_engine *g, const char *path, const gn_engine_options *o,
     const bool has_folder = folder_of(path, gn_tensors_container(g->tensors), &folder);
     const char *dir = has_folder ? gn_str_text(&folder) : NULL;
 
-    bool ok = gn_str_ok(&folder, e) && read_config(g, dir, e) && fits(g, o->mapped, e) &&
-              open_device(g, o, e) &&
+    bool ok = gn_str_ok(&folder, e) && read_config(g, dir, e) && open_device(g, o, e) &&
               (g->weights = gn_weights_open(g->device, &g->config, g->tensors, &g->warnings,
                                             o->progress, o->user, e)) != NULL &&
               gn_engine_read_texts(g, dir, o, e);
@@ -132,8 +186,6 @@ static bool open_all(gn_engine *g, const char *path, const gn_engine_options *o,
     g->context = g->config.context;
     if (o->ctx > 0)
         g->context = o->ctx;
-    g->state_mem = o->state_mem ? o->state_mem : DEFAULT_STATE_MEM;
-    g->batch_tokens = o->batch_tokens > 0 ? o->batch_tokens : DEFAULT_BATCH_CPU;
     g->model = (gn_model){.device = g->device,
                           .config = &g->config,
                           .weights = g->weights,
@@ -180,6 +232,7 @@ const char *gn_engine_path(const gn_engine *g) { return g->path; }
 const char *gn_engine_name(const gn_engine *g) { return g->name; }
 const char *gn_engine_numerics(const gn_engine *g) { return g->device->numerics; }
 const char *gn_engine_device(const gn_engine *g) { return g->device->describe; }
+const char *gn_engine_no_gpu(const gn_engine *g) { return g->no_gpu; }
 int gn_engine_vocab(const gn_engine *g) { return g->config.vocab; }
 int64_t gn_engine_context(const gn_engine *g) { return g->context; }
 const char *gn_engine_warnings(const gn_engine *g) { return gn_str_text(&g->warnings); }

@@ -13,6 +13,7 @@ struct gn_engine {
     gn_arena arena; /* values read from the checkpoint's small files */
     gn_config config;
     gn_device *device;
+    char no_gpu[512]; /* why the GPU was not taken, "" if nobody asked for one */
     gn_weights *weights;
     gn_model model;
     gn_plan *plan;

@@ -65,6 +65,8 @@ const char *gn_engine_path(const gn_engine *g);
 const char *gn_engine_name(const gn_engine *g);     /* last part of the path, less .gguf */
 const char *gn_engine_numerics(const gn_engine *g); /* what can change a logit */
 const char *gn_engine_device(const gn_engine *g);   /* for people */
+/* Why --backend auto took the processor; "" where it did not have to. */
+const char *gn_engine_no_gpu(const gn_engine *g);
 int gn_engine_vocab(const gn_engine *g);
 int64_t gn_engine_context(const gn_engine *g); /* most tokens of a sequence, --ctx applied */
 const int32_t *gn_engine_eos(const gn_engine *g, int *n); /* end-of-text ids */

@@ -30,8 +30,14 @@ bool toy_config(toy *m, const char *path, gn_error *e) {
 
 bool toy_open(toy *m, const char *path, const gn_cpu_options *o, gn_error *e) {
     *m = (toy){0};
+    gn_device *d = gn_cpu_open(o, e);
+    return d && toy_open_on(m, path, d, e);
+}
+
+bool toy_open_on(toy *m, const char *path, gn_device *d, gn_error *e) {
+    *m = (toy){.device = d};
     m->tensors = gn_tensors_open(path, e);
-    if (!m->tensors || !toy_config(m, path, e) || !(m->device = gn_cpu_open(o, e)))
+    if (!m->tensors || !toy_config(m, path, e))
         return false;
     m->weights = gn_weights_open(m->device, &m->config, m->tensors, &m->warnings, NULL, NULL, e);
     if (!m->weights)

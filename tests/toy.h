@@ -23,6 +23,8 @@ extern const gn_cpu_options toy_exact;
 
 /* path: a folder or a .gguf file. False, and e set, as the floors below say. */
 bool toy_open(toy *m, const char *path, const gn_cpu_options *o, gn_error *e);
+/* On a device of the caller's making; it is closed with the toy, whatever is returned. */
+bool toy_open_on(toy *m, const char *path, gn_device *d, gn_error *e);
 void toy_close(toy *m); /* one that failed to open, too */
 
 /* config.json of a folder or text, or a GGUF's keys. */

@@ -1,0 +1,66 @@
+/* gpu.h - what a kernel is written in: CUDA for nvcc, the tests' emulator for g++.
+ *
+ * Kernels use these few words and the runtime's own names, nothing else, so that every one of
+ * them runs under the emulator (tests/emu), which finds races of barriers, reads of shared memory
+ * nobody wrote, and host memory changed too early. Multiply-adds are written out as fmaf();
+ * nvcc is told not to make any of its own.
+ */
+#ifndef GN_CUDA_GPU_H
+#define GN_CUDA_GPU_H
+
+#ifdef GN_EMULATED
+#include "core/num/half.h"
+
+#include <emu.h>
+
+GN_FN float gn_half(uint16_t h) { return gn_f16_to_f32(h); }
+GN_FN uint16_t gn_to_half(float v) { return gn_f32_to_f16(v); }
+template <class T> GN_FN T gn_load(const T *p) { return *p; }
+#else
+#include <cublas_v2.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+/* threads: the most a block has. */
+#define GN_KERNEL(threads)                          static __global__ void __launch_bounds__(threads)
+#define GN_FN                                       static __device__ __forceinline__
+#define GN_SHARED(T, name, count)                   __shared__ T name[count]
+#define GN_SYNC()                                   __syncthreads()
+#define GN_SHFL_XOR(v, mask)                        __shfl_xor_sync(0xffffffffu, v, mask)
+#define GN_SHFL(v, lane)                            __shfl_sync(0xffffffffu, v, lane)
+#define GN_ATOMIC_ADD(p, v)                         atomicAdd(p, v)
+#define GN_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
+
+/* d += a b, 16 x 8 x 16 on the tensor cores, by all 32 lanes. */
+GN_FN void gn_mma(float d[4], const uint32_t a[4], const uint32_t b[2]) {
+    asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#define GN_MMA(d, a, b)                             gn_mma(d, a, b)
+
+GN_FN float gn_half(uint16_t h) { return __half2float(__ushort_as_half(h)); }
+GN_FN uint16_t gn_to_half(float v) { return __half_as_ushort(__float2half_rn(v)); }
+/* Memory no kernel running now writes. */
+template <class T> GN_FN T gn_load(const T *p) { return __ldg(p); }
+#endif
+
+GN_FN float gn_warp_sum(float v) {
+    for (int k = 16; k > 0; k /= 2)
+        v += GN_SHFL_XOR(v, k);
+    return v;
+}
+
+GN_FN float gn_warp_most(float v) {
+    for (int k = 16; k > 0; k /= 2)
+        v = fmaxf(v, GN_SHFL_XOR(v, k));
+    return v;
+}
+
+GN_FN float gn_silu(float v) { return v / (1.0f + expf(-v)); }
+
+#endif

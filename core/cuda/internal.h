@@ -1,0 +1,175 @@
+/* internal.h - what the files of the CUDA device share. Nobody else includes it.
+ *
+ * Inside a step nothing is done when an op is called: it is written down as a command. When the
+ * step ends, the lanes, tokens and row numbers go to the GPU in one transfer, and the commands are
+ * issued in order; or, if the same list has been seen before, the graph that was captured of it is
+ * launched. So nothing that changes from step to step may be in a command: it lies in the table.
+ * An op called outside a step is a step of one command.
+ */
+#ifndef GN_CUDA_INTERNAL_H
+#define GN_CUDA_INTERNAL_H
+
+#include "core/cuda/gpu.h"
+
+extern "C" {
+#include "core/cuda/cuda.h"
+}
+
+#include <vector>
+
+/* Copies of device.h's, without holes, so that commands can be compared as bytes. */
+struct gn_m {
+    float *data;
+    int rows, cols, stride, zero;
+};
+struct gn_w {
+    const uint8_t *data;
+    int format, n, rows, cols;
+    size_t step, row; /* bytes from matrix to matrix, from row to row */
+};
+
+/* One lane as kernels see it. */
+struct gn_device_lane {
+    int first, count;
+    int64_t past;
+    const float *from;
+    float *to;
+    const uint8_t *from_kv;
+    uint8_t *to_kv;
+    int64_t from_capacity, to_capacity;
+};
+
+/* Where a step's lanes are: known to kernels by address, to the host by their bounds. */
+struct gn_table {
+    const gn_device_lane *lane; /* [n] */
+    const int *lane_of;         /* [T] a row's lane; -1: none */
+    int n, T;
+    int longest; /* bound of lane.count */
+    int deepest; /* bound of past + count, a power of two in steps that may be replayed */
+    int forks;   /* whether a lane's kv rows have to be copied */
+    int zero;
+};
+
+enum gn_op_code {
+    GN_OP_EMBED,
+    GN_OP_LINEAR,
+    GN_OP_RMSNORM,
+    GN_OP_GATED,
+    GN_OP_AXPY,
+    GN_OP_SCALE,
+    GN_OP_SWIGLU,
+    GN_OP_ROPE,
+    GN_OP_CONV,
+    GN_OP_SSD,
+    GN_OP_ATTEND,
+    GN_OP_ROUTE,
+    GN_OP_EXPERTS,
+    GN_OP_GATHER,
+};
+
+/* Of a product: its x is that of the command before; it is done in f32 whatever the step. */
+enum { GN_LINEAR_SAME = 1, GN_LINEAR_F32 = 2 };
+
+struct gn_command {
+    int code, n; /* n: groups, head_dim, or GN_LINEAR_ */
+    float a, b;
+    size_t at; /* offset into a lane's memory, or of integers into the table's */
+    int32_t *expert;
+    gn_m m[5];
+    gn_w w[3];
+};
+
+struct gn_graph {
+    std::vector<char> key;
+    cudaGraphExec_t exec; /* NULL: seen once */
+    unsigned long used;
+};
+
+struct gn_cuda {
+    gn_device base; /* first, so that a gn_device * is a gn_cuda * */
+    bool exact, pools;
+    cudaStream_t stream;
+    cublasHandle_t blas;
+
+    cudaError_t fault; /* the first; stays */
+    const char *during;
+
+    std::vector<void *> placed;
+    size_t weight_bytes;
+    uint8_t *scratch;
+    size_t scratch_bytes;
+    size_t room_left; /* of what was allocated when the last fault of memory came */
+
+    bool in_step;
+    gn_step_kind kind;
+    std::vector<gn_command> list;
+    std::vector<gn_device_lane> lanes;
+    std::vector<int32_t> ints; /* tokens and row numbers of this step */
+    int rows;                  /* T */
+    gn_table table;
+
+    /* Host and device copies of lanes, lane_of and ints; the host's are read when the copy's
+     * turn comes, so there are several. */
+    enum { STAGES = 4 };
+    uint8_t *stage[STAGES];
+    cudaEvent_t staged[STAGES];
+    size_t stage_bytes;
+    int next_stage;
+    uint8_t *on_device;
+
+    std::vector<gn_graph> graphs;
+    unsigned long clock;
+    long replayed; /* steps that were a graph */
+};
+
+static inline gn_cuda *gn_cuda_of(gn_device *d) { return reinterpret_cast<gn_cuda *>(d); }
+static inline int gn_blocks(size_t n, int per) {
+    return (int)((n + (size_t)per - 1) / (size_t)per);
+}
+
+/* Remember the first fault; during: what was being done. */
+void gn_cuda_check(gn_cuda *c, cudaError_t e, const char *during);
+void gn_cuda_check_blas(gn_cuda *c, cublasStatus_t s);
+/* Whether a copy outside steps worked; sets e. */
+bool gn_cuda_wait(gn_cuda *c, gn_error *e);
+
+/* Device memory for the command under way: the scratch block, from its begin. What a command
+ * takes is what gn_cuda_X_room() said. */
+static inline size_t gn_align(size_t bytes) { return (bytes + 255) / 256 * 256; }
+bool gn_cuda_reserve(gn_cuda *c, size_t bytes);
+
+GN_FN float *gn_row(const gn_m &m, int r) { return m.data + (size_t)r * (size_t)m.stride; }
+
+/* The formulas, by file. _room: bytes of scratch. */
+bool gn_cuda_place(gn_device *d, gn_weight *w, bool keep, gn_error *e); /* linear.cu */
+size_t gn_cuda_linear_room(const gn_cuda *c, const gn_command &k);
+void gn_cuda_do_linear(gn_cuda *c, const gn_command &k);
+void gn_cuda_do_embed(gn_cuda *c, const gn_command &k, const int32_t *token);
+/* y[i] = x[i / share] W[expert[i]]ᵀ, one row at a time: linear.cu, for experts.cu. */
+void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
+                 const int32_t *expert, int share);
+
+void gn_cuda_do_rmsnorm(gn_cuda *c, const gn_command &k); /* norm.cu */
+void gn_cuda_do_gated(gn_cuda *c, const gn_command &k);
+
+void gn_cuda_do_axpy(gn_cuda *c, const gn_command &k); /* rows.cu */
+void gn_cuda_do_scale(gn_cuda *c, const gn_command &k);
+void gn_cuda_do_swiglu(gn_cuda *c, const gn_command &k);
+void gn_cuda_do_rope(gn_cuda *c, const gn_command &k, const gn_table &t);
+void gn_cuda_do_gather(gn_cuda *c, const gn_command &k, const int32_t *row);
+void gn_cuda_swiglu_rows(gn_cuda *c, gn_m y, gn_m gate, gn_m up);
+
+void gn_cuda_do_conv(gn_cuda *c, const gn_command &k, const gn_table &t); /* conv.cu */
+void gn_cuda_do_ssd(gn_cuda *c, const gn_command &k, const gn_table &t);  /* ssd.cu */
+
+size_t gn_cuda_attend_room(const gn_cuda *c, const gn_command &k, const gn_table &t);
+void gn_cuda_do_attend(gn_cuda *c, const gn_command &k, const gn_table &t); /* attend.cu */
+
+void gn_cuda_do_route(gn_cuda *c, const gn_command &k); /* experts.cu */
+size_t gn_cuda_experts_room(const gn_cuda *c, const gn_command &k);
+void gn_cuda_do_experts(gn_cuda *c, const gn_command &k);
+
+bool gn_cuda_logprobs(gn_device *d, gn_logprob *out, gn_top *top, int k, gn_mat logits,
+                      const int32_t *want, gn_error *e); /* logprobs.cu */
+
+#endif
