@@ -282,19 +282,21 @@ static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error
     passage *chain[4096];
     int n = 0;
     passage *stop = seam;
+    gn_session *s = NULL;
     while (stop && !stop->state && n < 4096) {
-        if (r->cache && n < LOOK_BACK && (stop->state = from_disk(r, stop)))
-            break;
+        if (r->cache && n < LOOK_BACK && (s = from_disk(r, stop)))
+            break; /* not kept here, too: it is there to be had again */
         chain[n++] = stop;
         stop = gn_passage_find(r, stop->from);
     }
-    if (stop && !stop->state) {
+    if (stop && !stop->state && !s) {
         gn_fail(e, GN_UNSUPPORTED, "conversation: more than 4096 turns without a kept state");
         return NULL;
     }
     for (int i = 0; i < n; i++)
         f->all += (int64_t)chain[i]->ids.count;
-    gn_session *s = stop ? gn_session_fork(stop->state, e) : gn_session_new(r->engine, e);
+    if (!s)
+        s = stop ? gn_session_fork(stop->state, e) : gn_session_new(r->engine, e);
     for (int i = n; s && i-- > 0;)
         if (!feed(s, &chain[i]->ids, chain[i]->kind, f, e)) {
             gn_session_free(s);
