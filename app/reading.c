@@ -246,7 +246,9 @@ static bool feed(gn_session *s, const gn_ids *ids, gn_step_kind kind, feeding *f
 }
 
 /* And one to be generated. */
-static bool fits(const gn_reading *r, int64_t tokens, gn_error *e) {
+static bool fits(const gn_reading *r, int64_t tokens, gn_answered *out, gn_error *e) {
+    out->full = tokens >= gn_engine_context(r->engine);
+    out->used = tokens;
     return tokens < gn_engine_context(r->engine) ||
            gn_fail(e, GN_INVALID,
                    "the conversation would have %lld tokens, which do not fit the context of %lld",
@@ -540,7 +542,7 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
               find_seam(r, a, gn_str_slice(&text), &seam, &rest, e) &&
               gn_encode(gn_engine_tokenizer(r->engine), gn_str_slice(&a->prefix), 0, &prefix, e);
     out->begun = (int64_t)(a->begin.count + prefix.count);
-    ok = ok && fits(r, tokens_up_to(r, seam) + (int64_t)rest.count + out->begun, e);
+    ok = ok && fits(r, tokens_up_to(r, seam) + (int64_t)rest.count + out->begun, out, e);
     const int64_t at = seam ? seam->id : -1;
     ok = ok && gn_reading_deal(r, a, gn_str_slice(&text), at, &rest, e);
     if (ok && h->heard)

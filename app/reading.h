@@ -56,6 +56,7 @@ void gn_ask_free(gn_ask *a);
 
 typedef struct gn_answered {
     gn_stop stop;
+    bool full; /* it does not fit the context; used: how many tokens it would be */
     int64_t reused, read, tokens; /* prompt tokens found, prompt tokens read, sampled */
     int64_t begun;                /* tokens the answer was begun with; among reused and read */
     int64_t used;                 /* tokens in the sequence now */

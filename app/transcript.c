@@ -139,16 +139,23 @@ static const gn_turn *copy_below(gn_transcript *t, const gn_turn *parent, const 
         copy->complete = true;
         copy->stop = old->stop;
         copy->tokens = old->tokens;
+        copy->edited = old->edited;
+        copy->likely = old->ids.count ? (int64_t)old->ids.count : old->likely;
     }
     return copy;
 }
 
 bool gn_transcript_reroot(gn_transcript *t, gn_slice system) {
+    return gn_transcript_part(t, t->head, system, NULL);
+}
+
+bool gn_transcript_part(gn_transcript *t, int64_t tip, gn_slice system, const bool *drop) {
     gn_ids path = {0};
-    bool ok = gn_transcript_path(t, t->head, &path);
+    bool ok = gn_transcript_path(t, tip, &path);
     const gn_turn *last = ok ? gn_transcript_add(t, -1, GN_ROLE_SYSTEM, system) : NULL;
     for (size_t i = 1; last && i < path.count; i++)
-        last = copy_below(t, last, t->turn[path.id[i]]);
+        if (!drop || !drop[i])
+            last = copy_below(t, last, t->turn[path.id[i]]);
     gn_ids_release(&path);
     return last != NULL;
 }

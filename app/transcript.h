@@ -42,6 +42,7 @@ typedef struct gn_turn {
     gn_sampling how; /* of a reply: how its tokens were chosen; its bias is borrowed */
     bool chosen;     /* how is known */
     gn_tokens made;  /* of a reply: what it was made of; empty: not kept, or not known */
+    int64_t likely;  /* tokens it may have, while ids are not known; 0: nobody knows */
     gn_ids ids;      /* as the model read it; empty: not known yet */
     uint8_t hash[GN_SHA256_BYTES]; /* of its row in chats.db (history.h) */
     bool stored;                   /* it has that row */
@@ -80,6 +81,9 @@ bool gn_transcript_undo(gn_transcript *t);
 bool gn_transcript_redo(gn_transcript *t);
 /* The branch in view below a new root with this system prompt. False when out of memory. */
 bool gn_transcript_reroot(gn_transcript *t, gn_slice system);
+/* The branch that ends at `tip`, below such a root, without the turns drop[i] of its path (the
+ * root is never one of them). Its end is the head. */
+bool gn_transcript_part(gn_transcript *t, int64_t tip, gn_slice system, const bool *drop);
 /* The branch in view below a new root with one more thing in front: a document, or tools instead
  * of those it had (text "": none). False when out of memory, or there is no root. */
 bool gn_transcript_lead(gn_transcript *t, gn_role role, gn_slice text);

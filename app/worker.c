@@ -225,8 +225,14 @@ static void answer(engine_worker *w, gn_reading *r, gn_ask *ask) {
         }
         tell(w, ev);
         w->unsaved = ask->off_disk ? -1 : ask->answer;
-    } else
-        fail(w, &e);
+    } else {
+        gn_event *ev = event_of(w, GN_EVENT_FAILED);
+        if (ev) {
+            ev->error = e;
+            ev->answered = done;
+        }
+        tell(w, ev);
+    }
     w->answer = -1;
     save(w, r, false);
 }

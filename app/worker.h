@@ -19,10 +19,10 @@ typedef enum gn_event_kind {
     GN_EVENT_DONE,    /* answered */
     GN_EVENT_SCORED,  /* made: the tokens of a turn that was to be scored */
     GN_EVENT_COUNTED, /* answer: the tag it was asked with; done: tokens of that text */
-    GN_EVENT_FAILED,  /* error; with answer -1 the engine could not be opened */
-    GN_EVENT_TOLD,    /* something is new on a board (board.h) */
-    GN_EVENT_STATE,   /* of a state on disk */
-    GN_EVENT_CLOSED,  /* after finish(): the last there is */
+    GN_EVENT_FAILED, /* error; answered.full: it does not fit; with answer -1 the engine could not be opened */
+    GN_EVENT_TOLD,   /* something is new on a board (board.h) */
+    GN_EVENT_STATE,  /* of a state on disk */
+    GN_EVENT_CLOSED, /* after finish(): the last there is */
 } gn_event_kind;
 
 /* A turn and its tokens. */

@@ -42,6 +42,22 @@ typedef struct gn_beginning {
     int64_t like;   /* the turn whose reply began so; -1: none */
 } gn_beginning;
 
+/* Why it is asked what to do about the context. */
+typedef enum gn_full_why { GN_FULL_SOON, GN_FULL_NOW, GN_FULL_OVER } gn_full_why;
+typedef struct gn_full {
+    gn_full_why why;
+    int64_t used;     /* tokens */
+    bool exact;       /* no guess is in it */
+    double since;     /* when it was asked, seconds */
+    int64_t question; /* the turn that waits for a reply meanwhile; -1: none */
+    bool filling;     /* go on until it is full */
+    /* of a summary that is being written */
+    int64_t summary;   /* the turn it becomes; -1: none */
+    int64_t tip, upto; /* where the conversation ended; the last turn it takes in */
+    int64_t limit;     /* most tokens; 0: as the settings say */
+    gn_str waiting;    /* the question */
+} gn_full;
+
 typedef struct gn_chat {
     gn_transcript turns;
     gn_message *message; /* [n_message], by id */
@@ -72,6 +88,7 @@ typedef struct gn_chat {
     double rate;       /* tokens a second of the reply, 0: not known yet */
     gn_answered last;  /* of the last reply */
     gn_beginning beginning;
+    gn_full full;
     int64_t before; /* the head before the reply was asked for */
     size_t begun;   /* bytes of the reply that were there when it was */
 
@@ -130,6 +147,14 @@ void gn_chat_redo(gn_chat *c, gn_tui *t);
 void gn_chat_step(gn_chat *c, gn_tui *t, int by); /* to the answer beside */
 void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line);
 void gn_chat_reset(gn_chat *c); /* the turns are others: nothing that goes by their ids is kept */
+/* ---- chat_full.c -------------------------------------------------------- */
+
+/* May the reply to that question not fit? Then it is asked what to do, and true. */
+bool gn_chat_is_full(gn_chat *c, gn_tui *t, int64_t question);
+void gn_chat_was_full(gn_chat *c, gn_tui *t, gn_full_why why, int64_t used);
+/* Was that answer a summary? Then the conversation goes on from it. */
+bool gn_chat_summarised(gn_chat *c, gn_tui *t, int64_t answer);
+
 /* ---- chat_show.c -------------------------------------------------------- */
 
 void gn_chat_stats(gn_chat *c, gn_tui *t);

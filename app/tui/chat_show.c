@@ -44,6 +44,8 @@ int64_t gn_chat_tokens_of(const gn_turn *turn, bool *exact) {
         return turn->made.count;
     if (turn->text.len > 0)
         *exact = false;
+    if (turn->likely > 0)
+        return turn->likely;
     return turn->text.len > 0 ? (int64_t)(turn->text.len / 3) + 4 : 0;
 }
 

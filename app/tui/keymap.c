@@ -15,8 +15,8 @@ static const struct {
 };
 enum { N = sizeof row / sizeof row[0] };
 
-static const char *const views[] = {"write",  "read",    "chat", "sessions",
-                                    "tokens", "compare", "eval", "help"};
+static const char *const views[] = {"write",   "read", "chat", "sessions", "tokens",
+                                    "compare", "eval", "full", "drop",     "help"};
 enum { N_VIEWS = sizeof views / sizeof views[0] };
 
 const char *gn_keymap_view(int i) { return i >= 0 && i < N_VIEWS ? views[i] : NULL; }

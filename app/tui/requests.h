@@ -63,7 +63,7 @@
     X(PANE, "pane", "", "", "the other pane")                                                      \
     X(SESSIONS, "sessions", "F2", "F2 s", "all conversations, and the tree of one")                \
     X(MAXIMISE, "maximise", "", "O", "one half of the screen alone, or both")                      \
-    X(MARK, "mark", "", "", "mark a message, to compare two")                                      \
+    X(MARK, "mark", "", "", "mark, or no longer: to compare two, to drop")                         \
     X(COMPARE, "compare", "F5", "F5 c",                                                            \
       "side by side: the two marked texts, or an answer and the others")                           \
     X(ARCHIVE, "archive", "", "", "put a conversation away; :rm! deletes it")                      \
@@ -75,6 +75,9 @@
     X(WORDS, "words", "", "", "differences by words, or by tokens")                                \
     X(ONLY, "only-different", "", "", "leave out lines that are the same, or show them")           \
     X(FORCE, "force", "", "", "have the second model read the first one's answer")                 \
+    X(SUMMARISE, "summarise", "", "", "a summary in place of the older half, in a new branch")     \
+    X(DROP, "drop", "", "", "choose turns to drop, in a new branch")                               \
+    X(GO_ON, "go-on", "", "", "go on until the context is full")                                   \
     X(HELP, "help", "F1", "F1 h ?", "this help")                                                   \
     X(REDRAW, "redraw", "Ctrl+L", "Ctrl+L", "draw the screen again")                               \
     X(SUSPEND, "suspend", "Ctrl+Z", "Ctrl+Z", "back to the shell; fg returns")                     \
@@ -83,6 +86,10 @@
 
 /* Keys that a view has beyond those, or instead: X(view, keys, REQUEST). */
 #define GN_VIEW_KEYS(X)                                                                            \
+    X("full", "s", SUMMARISE)                                                                      \
+    X("full", "d", DROP)                                                                           \
+    X("full", "c", GO_ON)                                                                          \
+    X("drop", "Space", MARK)                                                                       \
     X("tokens", "h", LEFT)                                                                         \
     X("tokens", "l", RIGHT)                                                                        \
     X("tokens", "w", WILDEST)                                                                      \

@@ -22,6 +22,8 @@ bool gn_chat_no_memory(gn_tui *t) {
 /* Ask for an answer below `question`, a turn of the user's. */
 void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     gn_ids path = {0};
+    if (gn_chat_is_full(c, t, question))
+        return;
     gn_ask *a = gn_ask_new();
     c->before = c->turns.head;
     bool ok = a && gn_transcript_path(&c->turns, question, &path);
@@ -42,7 +44,7 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
     a->conversation = c->keep.conversation;
     a->off_disk = !gn_keep_is_on(&c->keep);
     a->budget = gn_settings_size(t->settings, "state-mem", (size_t)512 << 20);
-    a->limit = gn_settings_integer(t->settings, "n", 0);
+    a->limit = c->full.limit ? c->full.limit : gn_settings_integer(t->settings, "n", 0);
     a->sampling = gn_chat_sampling(c, t);
     a->stop = c->options.stop;
     a->n_stop = c->options.n_stop;
@@ -286,10 +288,12 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
     gn_transcript_forget(&c->turns, GN_CHAT_TOKENS, ev->answer);
     c->last = ev->answered;
     c->answer = -1;
-    if (ev->answered.stop == GN_STOP_CONTEXT)
-        gn_tui_note(t, GN_STYLE_ERROR,
-                    "the context is full: /undo goes back, /new begins again; nothing was dropped");
-    say_next(c, t);
+    if (gn_chat_summarised(c, t, ev->answer))
+        ;
+    else if (ev->answered.stop == GN_STOP_CONTEXT)
+        gn_chat_was_full(c, t, GN_FULL_NOW, ev->answered.used);
+    else
+        say_next(c, t);
 }
 
 /* It was not answered: the question goes back to where it was written, if that is free. */
@@ -315,7 +319,11 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
     }
     answer->complete = true;
     gn_chat_moved(c);
-    if (ev->error.code == GN_CANCELLED)
+    if (gn_chat_summarised(c, t, ev->answer))
+        return;
+    if (ev->answered.full)
+        gn_chat_was_full(c, t, GN_FULL_OVER, ev->answered.used);
+    else if (ev->error.code == GN_CANCELLED)
         gn_tui_note(t, GN_STYLE_NOTE, "stopped before the first word");
     else
         gn_tui_note(t, GN_STYLE_ERROR, "%s", ev->error.message);
@@ -456,6 +464,7 @@ static void close_chat(void *self) {
     gn_str_release(&c->counting);
     gn_vocabulary_free(c->vocabulary);
     gn_beginning_release(&c->beginning);
+    gn_str_release(&c->full.waiting);
     gn_str_release(&c->pattern);
     free(c);
 }
@@ -469,7 +478,7 @@ bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
         return gn_fail(e, GN_NO_MEMORY, "chat: out of memory");
     c->slot = -1;
     c->turns.head = c->answer = c->top_turn = c->selected = c->found_turn = -1;
-    c->before = c->beginning.like = c->scoring = -1;
+    c->before = c->beginning.like = c->scoring = c->full.question = c->full.summary = -1;
     c->follow = true;
     c->options = *o;
     *out = (gn_view){&ops, c};
