@@ -62,7 +62,7 @@ void gn_chat_was_full(gn_chat *c, gn_tui *t, gn_full_why why, int64_t used) {
 /* ---- what one may do ---------------------------------------------------- */
 
 /* The question that waits for a reply, to where it was written. */
-void gn_chat_take_back(gn_chat *c) {
+void gn_chat_take_back(gn_chat *c, gn_tui *t) {
     const gn_turn *question = gn_transcript_turn(&c->turns, c->full.question);
     c->full.question = -1;
     gn_beginning_release(&c->beginning);
@@ -70,7 +70,7 @@ void gn_chat_take_back(gn_chat *c) {
         return;
     c->turns.head = question->parent;
     if (gn_line_text().len == 0)
-        gn_line_set(gn_str_slice(&question->text));
+        gn_chat_paste(c, t, gn_str_slice(&question->text));
     gn_chat_moved(c);
 }
 
@@ -156,7 +156,7 @@ void gn_chat_summarise(gn_chat *c, gn_tui *t) {
     if (last == 0) {
         gn_tui_note(t, GN_STYLE_ERROR, "there is no reply yet that could be summarised");
         c->turns.head = f->tip;
-        gn_line_set(gn_str_slice(&f->waiting));
+        gn_chat_paste(c, t, gn_str_slice(&f->waiting));
     } else {
         f->upto = path.id[last];
         const gn_turn *turn =
@@ -198,7 +198,7 @@ bool gn_chat_summarised(gn_chat *c, gn_tui *t, int64_t answer) {
         c->turns.head = f->tip;
         gn_chat_moved(c);
         if (gn_line_text().len == 0)
-            gn_line_set(gn_str_slice(&f->waiting));
+            gn_chat_paste(c, t, gn_str_slice(&f->waiting));
         gn_tui_note(t, GN_STYLE_NOTE, "stopped; the conversation is as it was");
     } else if (ok) {
         for (size_t i = 1; i < path.count; i++) {

@@ -118,7 +118,7 @@ static bool request_question(void *self, gn_tui *t, gn_request r, const char *ar
     case GN_REQUEST_BACK:
     case GN_REQUEST_CANCEL:
         gn_tui_pop(t);
-        gn_chat_take_back(c);
+        gn_chat_take_back(c, t);
         return true;
     case GN_REQUEST_QUIT:
     case GN_REQUEST_REDRAW:
@@ -261,7 +261,7 @@ static bool request_drop(void *self, gn_tui *t, gn_request r, const char *argume
     case GN_REQUEST_BACK:
     case GN_REQUEST_CANCEL:
         gn_tui_pop(t);
-        gn_chat_take_back(chat);
+        gn_chat_take_back(chat, t);
         return true;
     default:
         return false;

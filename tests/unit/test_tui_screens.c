@@ -79,7 +79,7 @@ TEST(ten_thousand_lines_scroll_at_once) {
     gn_error e = {0};
     gn_str steps = {0};
     quiet_world();
-    gn_str_puts(&steps, "reply ok\npaste ");
+    gn_str_puts(&steps, "context 1000000\nreply ok\npaste ");
     for (int i = 0; i < 10000; i++)
         gn_str_fmt(&steps, "line %d of a text that is long enough to be wrapped into rows\\n", i);
     gn_str_puts(&steps, "\nkey Enter\nwait done\nkey Esc");
