@@ -28,7 +28,7 @@ check 'validate passes a good file' says 'tasks/mine.yaml: 1 task can run' "$gne
 check 'validate exits 3 for another' code 3 "$gneiss" tasks validate tasks/mine.yaml tasks/broken.yaml
 check 'and names the code' says 'tasks/broken.yaml:3: process_docs: !function utils.f is Python' "$gneiss" tasks validate tasks/broken.yaml
 check 'a prompt is shown' says 'What?' "$gneiss" tasks show tasks/mine.yaml --prompt 0
-check 'as JSON, too' says '"doc":{"a":"that","q":"What"},"requests":[{"context":"What?","continuation":""}]' \
+check 'as JSON, too, the document as it was written' says '"doc":{"q":"What","a":"that"},"requests":[{"context":"What?","continuation":""}]' \
     "$gneiss" tasks show mine --include tasks --prompt 0 --json
 check 'ids need a model' says 'need a model' "$gneiss" tasks show mine --include tasks --prompt 0 --tokens
 check 'and one with a tokenizer' says 'has no tokenizer' "$gneiss" tasks show offline_spelling --prompt 0 --tokens -m "$models/hybrid_mamba"
