@@ -4,6 +4,7 @@
 #include "app/conversations.h"
 #include "app/export.h"
 #include "app/out.h"
+#include "app/statecache.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -40,14 +41,7 @@ bool gn_sessions_named(const gn_args *a, int i, gn_history *h, char id[GN_ULID],
 }
 
 bool gn_sessions_states(const gn_args *a, gn_str *out, gn_error *e) {
-    const char *set = gn_args_text(a, "state-dir", NULL);
-    if (set && set[0]) {
-        gn_str_puts(out, set);
-        return gn_str_ok(out, e);
-    }
-    const bool ok = gn_path_user(out, GN_DIR_CACHE, e);
-    gn_str_puts(out, "/state");
-    return ok && gn_str_ok(out, e);
+    return gn_statecache_folder(out, gn_args_text(a, "state-dir", ""), e);
 }
 
 /* ---- export ------------------------------------------------------------------ */

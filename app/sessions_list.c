@@ -173,27 +173,12 @@ typedef struct shown {
     gn_str origin;
 } shown;
 
-/* Whether a file of its state lies on the disk, whatever arithmetic it is of. */
-static bool find_states(const gn_args *a, gn_history *h, gn_transcript *t, gn_error *e) {
-    gn_str folder = {0}, path = {0};
-    bool ok = gn_sessions_states(a, &folder, e);
-    for (size_t i = 0; ok && i < t->count; i++) {
-        bool row = false;
-        gn_statement *q =
-            gn_sql_prepare(gn_history_sql(h), "SELECT path FROM state WHERE message = ?1", e);
-        if (!(ok = q != NULL))
-            break;
-        gn_bind_blob(q, 1, t->turn[i]->hash, GN_SHA256_BYTES);
-        while ((ok = gn_sql_step(q, &row, e)) && row && t->turn[i]->held == GN_HELD_NOT) {
-            gn_str_cut(&path, 0);
-            gn_path_join(&path, gn_str_slice(&folder), gn_column_text(q, 0));
-            if (gn_path_exists(gn_str_text(&path)))
-                t->turn[i]->held = GN_HELD_DISK;
-        }
-        gn_sql_reset(q);
-    }
+static bool find_states(const gn_args *a, gn_history *h, const char *id, gn_transcript *t,
+                        gn_error *e) {
+    gn_str folder = {0};
+    const bool ok =
+        gn_sessions_states(a, &folder, e) && gn_history_states(h, id, 0, NULL, folder.data, t, e);
     gn_str_release(&folder);
-    gn_str_release(&path);
     return ok;
 }
 
@@ -266,7 +251,7 @@ int gn_sessions_show(const gn_args *a, gn_error *e) {
     else if (ok) {
         ok = gn_history_info(h, id, &s.info, e) &&
              gn_conversations_origin(gn_history_store(h), id, &s.origin, e) &&
-             gn_history_load(h, id, &s.turns, &s.record, e) && find_states(a, h, &s.turns, e) &&
+             gn_history_load(h, id, &s.turns, &s.record, e) && find_states(a, h, id, &s.turns, e) &&
              gn_tree_build(&s.tree, &s.turns, -1, e);
         if (ok && gn_args_flag(a, "json"))
             tree_json(&s, &out);

@@ -165,7 +165,7 @@ int64_t gn_chat_tokens_of(const gn_turn *turn, bool *exact);
 
 /* ---- chat_sessions.c ---------------------------------------------------- */
 
-void gn_chat_sessions(gn_chat *c, gn_tui *t); /* F2 */
+void gn_chat_sessions(gn_chat *c, gn_tui *t, bool in_tree); /* F2 */
 
 /* ---- chat_tree.c -------------------------------------------------------- */
 

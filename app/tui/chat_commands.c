@@ -155,6 +155,9 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
     case GN_SLASH_GOTO:
         gn_chat_goto(c, t, argument);
         break;
+    case GN_SLASH_TREE:
+        gn_chat_sessions(c, t, true);
+        break;
     case GN_SLASH_SEARCH:
         gn_chat_search_tree(c, t, argument);
         break;

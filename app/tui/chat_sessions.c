@@ -48,7 +48,7 @@ static bool pin(void *user, gn_tui *t, int64_t turn) {
     return it && gn_chat_pin(c, t, it);
 }
 
-void gn_chat_sessions(gn_chat *c, gn_tui *t) {
+void gn_chat_sessions(gn_chat *c, gn_tui *t, bool in_tree) {
     gn_error e = {0};
     gn_view view;
     const gn_sessions_host host = {.user = c,
@@ -59,6 +59,7 @@ void gn_chat_sessions(gn_chat *c, gn_tui *t) {
                                    .name = gn_str_text(&c->keep.name),
                                    .numerics = gn_str_text(&c->keep.numerics),
                                    .is_private = !gn_keep_is_on(&c->keep),
+                                   .in_tree = in_tree,
                                    .open = open_session,
                                    .go = go,
                                    .branch = branch,

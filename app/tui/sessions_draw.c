@@ -71,7 +71,7 @@ static void draw_stored(const gn_sessions *v, gn_tui *t, const gn_conversations_
         put_right(c, y, right, gn_slice_of(when), style);
         right -= 12;
     }
-    if (end >= 44) {
+    if (end >= 54) {
         put_cut(c, y, right - 10, right, gn_str_slice(&r->model), style);
         right -= 11;
     }

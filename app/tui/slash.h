@@ -15,6 +15,7 @@
     X(REDO, "/redo", "", "undo the undo")                                                          \
     X(FORK, "/fork", "[NAME]", "a branch from here on, called NAME")                               \
     X(GOTO, "/goto", "NAME|N", "to the end of a branch, or to message N")                          \
+    X(TREE, "/tree", "", "the tree of this conversation, beside all others (F2)")                  \
     X(SEARCH, "/search", "WORDS", "to the newest message, on any branch, that holds the words")    \
     X(NEW, "/new", "", "begin a new conversation")                                                 \
     X(OPEN, "/open", "S", "open a conversation by name, the beginning of its id, or -1")           \

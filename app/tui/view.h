@@ -149,6 +149,7 @@ typedef struct gn_sessions_host {
     const gn_transcript *turns; /* the conversation in the chat; what is held is told in it */
     const char *session;        /* its id; "": it is not kept (yet) */
     bool is_private;
+    bool in_tree;         /* begin in its tree, not in the list */
     const char *name;     /* of the conversation */
     const char *numerics; /* whose states count; NULL: any */
     bool (*open)(void *user, gn_tui *t, const char *session, const uint8_t *hash);

@@ -194,7 +194,7 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
         gn_chat_search(c, t, r == GN_REQUEST_SEARCH_NEXT ? 1 : -1);
         return true;
     case GN_REQUEST_SESSIONS:
-        gn_chat_sessions(c, t);
+        gn_chat_sessions(c, t, false);
         return true;
     case GN_REQUEST_COMPARE:
         gn_chat_compare(c, t);

@@ -488,6 +488,7 @@ bool gn_sessions_view(gn_view *out, gn_tui *t, const gn_sessions_host *host, gn_
     if (!v)
         return gn_fail(e, GN_NO_MEMORY, "sessions: out of memory");
     v->host = *host;
+    v->pane = host->in_tree ? GN_PANE_TREE : GN_PANE_LIST;
     v->other.head = -1;
     v->turns = &v->other;
     load_list(v, t);
