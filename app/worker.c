@@ -4,6 +4,7 @@
 #include "app/lead.h"
 #include "app/queue.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -421,6 +422,9 @@ static void close_worker(gn_worker *worker) {
 
 gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, const char *states,
                           gn_error *e) {
+    /* States are large, come and go, and each is a little larger than the last: in the heap they
+     * leave holes that nothing fits. Blocks of their own go back to the system. */
+    mallopt(M_MMAP_THRESHOLD, 128 << 10);
     engine_worker *w = calloc(1, sizeof *w);
     if (!w) {
         gn_fail(e, GN_NO_MEMORY, "engine thread: out of memory");
