@@ -166,7 +166,8 @@ static bool open_history(const gn_args *a, gn_chat_options *o, char id[GN_ULID],
     id[0] = '\0';
     if (!check_session(a, &given, e))
         return false;
-    o->history = gn_history_open(NULL, false, e);
+    o->history =
+        gn_history_open(gn_args_given(a, "db") ? gn_args_text(a, "db", NULL) : NULL, false, e);
     if (!o->history && o->off_disk && !given) {
         *e = (gn_error){0}; /* it was only to be asked for the last model */
         return true;
