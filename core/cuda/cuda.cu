@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LEAST_MAJOR = 8, GENERATION = 1, WORKSPACE = 32 << 20 };
+enum { LEAST_MAJOR = 8, GENERATION = 1, WORKSPACE = GN_CUDA_WORKSPACE };
 
 void gn_cuda_check(gn_cuda *c, cudaError_t e, const char *during) {
     if (e == cudaSuccess || c->fault != cudaSuccess)
@@ -79,12 +79,12 @@ bool gn_cuda_reserve(gn_cuda *c, size_t bytes) {
     gn_cuda_forget_graphs(c); /* they know the old block */
     give_back(c, c->scratch);
     c->scratch_bytes = 0;
-    c->scratch = static_cast<uint8_t *>(reserve(c, bytes + bytes / 8));
+    c->scratch = static_cast<uint8_t *>(reserve(c, bytes));
     if (!c->scratch) {
         gn_cuda_check(c, cudaErrorMemoryAllocation, "memory to work in");
         return false;
     }
-    c->scratch_bytes = bytes + bytes / 8;
+    c->scratch_bytes = bytes;
     return true;
 }
 
@@ -202,7 +202,7 @@ static bool start(gn_cuda *c, size_t work, gn_error *e) {
             gn_cuda_check(c, cudaErrorMemoryAllocation, "opening cuBLAS");
         }
     }
-    gn_cuda_reserve(c, work);
+    gn_cuda_reserve(c, work > WORKSPACE ? work - WORKSPACE : 0);
     return tell(c, e);
 }
 

@@ -1,0 +1,326 @@
+/* test_cuda_engine.c - the CUDA device in an engine, under the emulator: who takes it, what goes wrong. */
+/* floor: gn_core */
+#include "core/engine.h"
+#include "core/session.h"
+#include "tests/check.h"
+#include "tests/emu/rig.h"
+
+static const char MODEL[] = "tests/oracle/models/hybrid_moe";
+static const char ROOMY[] = "memory=4194304";
+
+static void gpu_is(const char *setup) {
+    emu.reset();
+    if (!CHECK(emu.configure(setup)))
+        printf("  %s\n", setup);
+}
+
+static gn_engine *open_on(const char *backend, bool exact, gn_error *e) {
+    const gn_engine_options o = {
+        .backend = backend, .exact = exact, .threads = 1, .batch_tokens = 48, .state_mem = 1 << 20};
+    return gn_engine_open(MODEL, &o, e);
+}
+
+static gn_engine *sure(const char *backend, bool exact) {
+    gn_error e = {0};
+    gn_engine *g = open_on(backend, exact, &e);
+    if (!g) {
+        printf("%s\n", e.message);
+        exit(2);
+    }
+    return g;
+}
+
+TEST(auto_takes_a_gpu_that_the_model_fits) {
+    gpu_is(ROOMY);
+    gn_engine *g = sure("auto", false);
+    CHECK(strcmp(g->device->name, "cuda") == 0);
+    CHECK_TEXT(gn_engine_no_gpu(g), "");
+    CHECK_TEXT(gn_engine_numerics(g), "fast/cuda/sm_90/1/f16/f16+batch");
+    gn_engine_close(g);
+    g = sure("auto", true);
+    CHECK_TEXT(gn_engine_numerics(g), "exact/cuda/sm_90/1/f32/f32");
+    gn_engine_close(g);
+    CHECK(emu.in_use() == 0);
+}
+
+TEST(without_a_gpu_auto_says_why_and_cuda_is_one_clear_error) {
+    static const struct {
+        const char *gpu, *visible, *why;
+    } bad[] = {
+        {"driver=0", NULL, "there is no NVIDIA driver on this machine"},
+        {"driver=12040", NULL, "knows CUDA up to 12.4 and gneiss was built with 13.0"},
+        {"devices=0", NULL, "there is a NVIDIA driver but no GPU"},
+        {"devices=2", "", "CUDA_VISIBLE_DEVICES='' shows no GPU"},
+        {"major=7,minor=5", NULL, "generation 7.5; 8.0 is the oldest"},
+        {"memory=70000", NULL, "the model needs"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        gn_error e = {0};
+        gpu_is(bad[i].gpu);
+        if (bad[i].visible)
+            setenv("CUDA_VISIBLE_DEVICES", bad[i].visible, 1);
+        gn_engine *g = sure("auto", false);
+        CHECK(strcmp(g->device->name, "cpu") == 0);
+        if (!CHECK(strstr(gn_engine_no_gpu(g), bad[i].why) != NULL))
+            printf("  %s\n", gn_engine_no_gpu(g));
+        gn_engine_close(g);
+        CHECK(!open_on("cuda", false, &e));
+        CHECK(e.code == GN_DEVICE || e.code == GN_NO_MEMORY);
+        if (!CHECK(strstr(e.message, bad[i].why) != NULL && strstr(e.message, "--backend cuda")))
+            printf("  %s\n", e.message);
+        CHECK(emu.in_use() == 0);
+        unsetenv("CUDA_VISIBLE_DEVICES");
+    }
+}
+
+TEST(a_module_that_is_not_there_or_is_none_is_told) {
+    char *module = strdup(getenv("LIBGNEISS_CUDA"));
+    gn_cuda_card card;
+    gn_error e = {0};
+    setenv("LIBGNEISS_CUDA", "/nowhere/libgneiss-cuda.so", 1);
+    CHECK(!gn_cuda_find(&card, &e) && e.code == GN_DEVICE);
+    CHECK(strstr(e.message, "there is no CUDA module '/nowhere/libgneiss-cuda.so'") != NULL);
+    setenv("LIBGNEISS_CUDA", "tests/check.c", 1);
+    CHECK(!gn_cuda_find(&card, &e) && e.code == GN_DEVICE);
+    CHECK(strstr(e.message, "cannot be used") != NULL);
+    setenv("LIBGNEISS_CUDA", module, 1);
+    free(module);
+}
+
+TEST(of_two_gpus_the_first_is_taken_and_it_is_said) {
+    gpu_is("devices=2,memory=4194304");
+    gn_engine *g = sure("cuda", false);
+    CHECK(strstr(gn_engine_device(g), "the first of several") != NULL);
+    gn_engine_close(g);
+}
+
+TEST(mmap_is_not_for_a_gpu) {
+    gn_error e = {0};
+    gpu_is(ROOMY);
+    gn_engine_options o = {.backend = "cuda", .mapped = true};
+    CHECK(!gn_engine_open(MODEL, &o, &e) && e.code == GN_INVALID);
+    o.backend = "auto";
+    gn_engine *g = gn_engine_open(MODEL, &o, &e);
+    CHECK(g && strcmp(g->device->name, "cpu") == 0);
+    gn_engine_close(g);
+}
+
+static void some_ids(int32_t *id, int n) {
+    for (int i = 0; i < n; i++)
+        id[i] = (i * 37 + 11) % 90 + 4;
+}
+
+TEST(a_gpu_that_fills_up_in_the_middle_is_told_and_the_session_is_whole) {
+    gn_error e = {0};
+    int32_t id[200];
+    float before[512];
+    some_ids(id, 200);
+    gpu_is(ROOMY);
+    gn_engine *g = sure("cuda", false);
+    gn_session *s = gn_session_new(g, &e);
+    CHECK(gn_session_feed(s, id, 40, GN_READ, NULL, NULL, &e));
+    memcpy(before, gn_session_logits(s), (size_t)gn_engine_vocab(g) * sizeof *before);
+    char full[64];
+    snprintf(full, sizeof full, "memory=%zu", emu.in_use() / 1024 + 1);
+    emu.configure(full);
+    CHECK(!gn_state_reserve(s->state, 5000, &e) && e.code == GN_NO_MEMORY);
+    CHECK(strstr(e.message, "tokens on cuda") != NULL);
+    CHECK(!gn_session_fork(s, &e) && e.code == GN_NO_MEMORY);
+    CHECK(gn_session_count(s) == 40);
+    CHECK(memcmp(before, gn_session_logits(s), (size_t)gn_engine_vocab(g) * sizeof *before) == 0);
+    CHECK(gn_session_feed(s, id + 40, 20, GN_WRITE, NULL, NULL, &e)); /* what it has is enough */
+    emu.configure(ROOMY); /* somebody else gave memory back */
+    CHECK(gn_state_reserve(s->state, 5000, &e));
+    CHECK(gn_session_feed(s, id + 60, 60, GN_READ, NULL, NULL, &e) && gn_session_count(s) == 120);
+    gn_session_free(s);
+    gn_engine_close(g);
+    CHECK(emu.in_use() == 0);
+}
+
+TEST(a_gpu_that_is_lost_is_told_and_stays_lost) {
+    gn_error e = {0};
+    int32_t id[64];
+    some_ids(id, 64);
+    gpu_is(ROOMY);
+    gn_engine *g = sure("cuda", false);
+    gn_session *s = gn_session_new(g, &e);
+    CHECK(gn_session_feed(s, id, 8, GN_READ, NULL, NULL, &e));
+    char lost[64];
+    snprintf(lost, sizeof lost, "lose=%ld", emu.launches() + 5);
+    emu.configure(lost);
+    CHECK(!gn_session_feed(s, id + 8, 8, GN_READ, NULL, NULL, &e) && e.code == GN_DEVICE);
+    CHECK(strstr(e.message, "illegal memory access") != NULL);
+    CHECK(!gn_session_feed(s, id + 8, 8, GN_READ, NULL, NULL, &e) && e.code == GN_DEVICE);
+    gn_session_free(s);
+    gn_engine_close(g); /* nothing crashes on the way out */
+    emu.reset();
+}
+
+/* |a - b| / |b| */
+static double apart(const float *a, const float *b, int n) {
+    double off = 0, all = 0;
+    for (int i = 0; i < n; i++) {
+        off += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        all += (double)b[i] * (double)b[i];
+    }
+    return sqrt(off / all);
+}
+
+static void goes_over(const char *from, const char *to, bool exact, double most) {
+    gn_error e = {0};
+    char path[] = "/tmp/gneiss-cuda-XXXXXX";
+    int32_t id[70];
+    some_ids(id, 70);
+    gpu_is(ROOMY);
+    close(mkstemp(path));
+    gn_engine *a = sure(from, exact), *b = sure(to, exact);
+    gn_session *s = gn_session_new(a, &e), *t;
+    CHECK(gn_session_feed(s, id, 50, GN_READ, NULL, NULL, &e) && gn_session_save(s, path, &e));
+    t = gn_session_load(b, path, &e);
+    if (CHECK(t != NULL)) {
+        CHECK(gn_session_count(t) == 50);
+        CHECK(gn_session_feed(s, id + 50, 20, GN_READ, NULL, NULL, &e));
+        CHECK(gn_session_feed(t, id + 50, 20, GN_READ, NULL, NULL, &e));
+        const double off = apart(gn_session_logits(t), gn_session_logits(s), gn_engine_vocab(a));
+        if (!CHECK(off < most))
+            printf("  %s to %s: %.2e\n", from, to, off);
+    } else {
+        printf("  %s\n", e.message);
+    }
+    gn_session_free(t);
+    gn_session_free(s);
+    gn_engine_close(a);
+    gn_engine_close(b);
+    unlink(path);
+}
+
+TEST(a_session_saved_on_one_backend_goes_on_with_another) {
+    goes_over("cpu", "cuda", true, 1e-5);
+    goes_over("cuda", "cpu", true, 1e-5);
+    goes_over("cuda", "cuda", true, 1e-30);
+    goes_over("cpu", "cuda", false,
+              1e-2); /* the CPU's fast numbers are of 8 bits where weights are */
+    goes_over("cuda", "cpu", false, 1e-2);
+    goes_over("cuda", "cuda", false, 1e-30);
+}
+
+TEST(a_session_of_other_numerics_is_still_refused) {
+    gn_error e = {0};
+    char path[] = "/tmp/gneiss-cuda-XXXXXX";
+    int32_t id[10];
+    some_ids(id, 10);
+    gpu_is(ROOMY);
+    close(mkstemp(path));
+    gn_engine *a = sure("cuda", false), *b = sure("cuda", true), *c = sure("cpu", true);
+    gn_session *s = gn_session_new(a, &e);
+    CHECK(gn_session_feed(s, id, 10, GN_READ, NULL, NULL, &e) && gn_session_save(s, path, &e));
+    CHECK(!gn_session_load(b, path, &e) && strstr(e.message, "numerics") != NULL);
+    CHECK(!gn_session_load(c, path, &e) && strstr(e.message, "numerics") != NULL);
+    gn_session_free(s);
+    gn_engine_close(a);
+    gn_engine_close(b);
+    gn_engine_close(c);
+    unlink(path);
+}
+
+/* ---- equal bits -------------------------------------------------------------------- */
+
+/* Logits after a text that is read in pieces of `piece`. */
+static void read_cut(gn_engine *g, const int32_t *id, int n, int piece, gn_step_kind kind,
+                     float *out) {
+    gn_error e = {0};
+    gn_session *s = gn_session_new(g, &e);
+    for (int at = 0; at < n; at += piece)
+        CHECK(gn_session_feed(s, id + at, n - at < piece ? n - at : piece, kind, NULL, NULL, &e));
+    memcpy(out, gn_session_logits(s), (size_t)gn_engine_vocab(g) * sizeof *out);
+    gn_session_free(s);
+}
+
+TEST(exact_numbers_do_not_know_how_a_text_was_cut_or_of_which_kind_it_was) {
+    int32_t id[47];
+    float want[512], got[512];
+    some_ids(id, 47);
+    gpu_is(ROOMY);
+    gn_engine *g = sure("cuda", true);
+    const size_t bytes = (size_t)gn_engine_vocab(g) * sizeof *want;
+    read_cut(g, id, 47, 47, GN_READ, want);
+    static const int pieces[] = {1, 2, 7, 16, 17, 46};
+    for (int i = 0; i < 6; i++) {
+        read_cut(g, id, 47, pieces[i], i % 2 ? GN_WRITE : GN_READ, got);
+        CHECK(memcmp(got, want, bytes) == 0);
+    }
+    gn_engine_close(g);
+}
+
+typedef struct answers {
+    int32_t id[5][12];
+    float score[5][12];
+} answers;
+
+/* Jobs of different prompts, `together` or one by one. */
+static void generate(gn_engine *g, bool together, answers *out) {
+    gn_error e = {0};
+    int32_t prompt[5][30];
+    gn_job job[5];
+    gn_job *list[5];
+    for (int i = 0; i < 5; i++) {
+        some_ids(prompt[i], 30);
+        prompt[i][0] = 5 + i;
+        job[i] =
+            (gn_job){.prompt = prompt[i], .n_prompt = 6 + 5 * i, .limit = 12, .ignore_eos = true};
+        list[i] = &job[i];
+    }
+    if (together)
+        CHECK(gn_generate(g, list, 5, NULL, &e));
+    for (int i = 0; i < 5 && !together; i++)
+        CHECK(gn_generate(g, list + i, 1, NULL, &e));
+    for (int i = 0; i < 5; i++) {
+        CHECK(job[i].error.code == GN_OK && job[i].ids.count == 12);
+        for (int k = 0; k < 12; k++) {
+            out->id[i][k] = job[i].ids.id[k];
+            out->score[i][k] = job[i].score[k].logprob;
+        }
+        gn_job_release(&job[i]);
+    }
+}
+
+TEST(exact_answers_made_together_are_those_made_alone_to_the_bit) {
+    static answers a, b, c;
+    gpu_is(ROOMY);
+    gn_engine *g = sure("cuda", true), *cpu = sure("cpu", true);
+    generate(g, true, &a);
+    generate(g, false, &b);
+    generate(cpu, true, &c);
+    CHECK(memcmp(&a, &b, sizeof a) == 0);
+    CHECK(memcmp(a.id, c.id, sizeof a.id) == 0);
+    gn_engine_close(g);
+    gn_engine_close(cpu);
+}
+
+TEST(fast_answers_are_the_cpus_and_steps_are_replayed) {
+    static answers a, c;
+    gpu_is(ROOMY);
+    gn_engine *g = sure("cuda", false), *cpu = sure("cpu", true);
+    const long before = emu.graph_launches();
+    generate(g, true, &a);
+    generate(cpu, true, &c);
+    CHECK(memcmp(a.id, c.id, sizeof a.id) == 0);
+    CHECK(emu.graph_launches() - before >= 8);
+    gn_engine_close(g);
+    gn_engine_close(cpu);
+}
+
+TEST(no_result_knows_the_order_of_threads) {
+    static answers a, b;
+    for (int seed = 0; seed < 4; seed++) {
+        char setup[64];
+        snprintf(setup, sizeof setup, "memory=4194304,seed=%d", seed * 3);
+        gpu_is(setup);
+        gn_engine *g = sure("cuda", false);
+        generate(g, true, seed ? &b : &a);
+        if (seed)
+            CHECK(memcmp(&a, &b, sizeof a) == 0);
+        gn_engine_close(g);
+    }
+    emu.reset();
+}
