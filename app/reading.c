@@ -311,8 +311,10 @@ void gn_reading_use(gn_reading *r, gn_statecache *cache) { r->cache = cache; }
 
 bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait) {
     const passage *p = gn_passage_find(r, turn);
+    if (p && !p->state && !pinned) /* cut in the middle of a character: its question's, then */
+        p = gn_passage_find(r, p->from);
     return !r->cache || !p || !p->state ||
-           gn_statecache_save(r->cache, p->state, name_of(r, turn), pinned, wait);
+           gn_statecache_save(r->cache, p->state, name_of(r, p->id), pinned, wait);
 }
 
 /* ---- keeping ------------------------------------------------------------ */

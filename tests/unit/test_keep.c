@@ -242,6 +242,32 @@ TEST(a_reply_that_is_being_written_is_kept_when_one_quits) {
     rig_close(&r);
 }
 
+/* Then the state behind it is of more than was said; the one before it is on disk instead. */
+TEST(a_reply_cut_by_a_stop_text_leaves_its_questions_state) {
+    char id[GN_ULID];
+    chat_rig r;
+    forget_all();
+    if (!begin(&r, NULL))
+        return;
+    CHECK(rig_say(&r, "the sea"));
+    const gn_str *text = &gn_transcript_turn(&r.chat->turns, r.chat->turns.head)->text;
+    char half[3] = {text->data[3], text->data[4], 0};
+    const gn_slice stop = {half, 2};
+    r.chat->options.stop = &stop;
+    r.chat->options.n_stop = 1;
+    CHECK(rig_say(&r, "the sea") && rig_head(&r)->stop == GN_STOP_STRING);
+    const int64_t question = rig_head(&r)->parent;
+    const gn_ids *asked = &gn_transcript_turn(&r.chat->turns, question)->ids;
+    const int64_t before = r.chat->last.used - (int64_t)rig_head(&r)->ids.count;
+    CHECK(asked->count > 0);
+    memcpy(id, r.chat->keep.record.id, GN_ULID);
+    rig_close(&r);
+    if (!begin(&r, id))
+        return;
+    CHECK(rig_say(&r, "go on") && rig_head(&r)->reused == before);
+    rig_close(&r);
+}
+
 TEST(private_leaves_nothing_behind) {
     char pattern[300];
     glob_t all;
