@@ -40,7 +40,7 @@ static layout lay_out(const gn_compare_state *v, const gn_canvas *c) {
     }
     top += l.rules;
     l.head = top;
-    l.n_head = !l.wide && rows >= 12 ? 2 : 1;
+    l.n_head = rows >= 12 ? 2 : 1;
     top += l.n_head;
     bottom -= l.rules;
     if (rows >= 10)
@@ -173,16 +173,16 @@ static void draw_head(const gn_compare_state *v, gn_canvas *c, const layout *l) 
     const int end = c->cols - (int)part.len - 2;
     gn_canvas_put(c, l->head, 1, end, gn_str_slice(&x->title), GN_STYLE_BOLD);
     gn_canvas_put(c, l->head, end + 1, c->cols, gn_str_slice(&part), GN_STYLE_NOTE);
-    if (l->n_head == 2) {
+    if (l->n_head == 2 && !l->wide) {
         gn_canvas_put(c, l->head + 1, 1, c->cols, gn_str_slice(&sides), GN_STYLE_DIM);
-    } else if (l->wide) { /* over the two columns */
-        const int title = gn_columns(gn_str_slice(&x->title)), middle = 1 + (c->cols - 5) / 2;
+    } else if (l->n_head == 2) { /* over the two columns */
+        const int middle = 1 + (c->cols - 5) / 2;
         gn_str a = {0}, b = {0};
         verdict(&a, 'A', &x->a);
         verdict(&b, 'B', &x->b);
-        gn_canvas_put(c, l->head, title + 4, middle, gn_str_slice(&a), GN_STYLE_USER);
-        gn_canvas_put(c, l->head, middle + 1, end, GN_S("|"), GN_STYLE_DIM);
-        gn_canvas_put(c, l->head, middle + 3, end, gn_str_slice(&b), GN_STYLE_MODEL);
+        gn_canvas_put(c, l->head + 1, 1, middle, gn_str_slice(&a), GN_STYLE_USER);
+        gn_canvas_put(c, l->head + 1, middle + 1, c->cols, GN_S("|"), GN_STYLE_DIM);
+        gn_canvas_put(c, l->head + 1, middle + 3, c->cols, gn_str_slice(&b), GN_STYLE_MODEL);
         gn_str_release(&a);
         gn_str_release(&b);
     }

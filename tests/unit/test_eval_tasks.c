@@ -80,6 +80,10 @@ TEST(faults_are_told_with_file_line_and_key) {
     CHECK_TEXT(told("b.yaml"),
                "b.yaml:11: metric_list.metric: no metric 'acc_norn'; did you mean acc_norm?\n");
 
+    file("ter.yaml", "task: t\n" TASK "metric_list: [{metric: ter}]\n");
+    CHECK_TEXT(told("ter.yaml"), "ter.yaml:9: metric_list.metric: ter is not computed here; take "
+                                 "bleu, chrf or chrf++\n");
+
     file("c.yaml", "task: c c\n" TASK);
     CHECK_TEXT(told("c.yaml"),
                "c.yaml:1: task: 'c c': a name has letters, digits and _.:()+- alone\n");
