@@ -291,7 +291,11 @@ int gn_compare_generate(const gn_args *a, const char *prompts, gn_error *e) {
     const bool ok =
         gn_two_open(a, gn_args_at(a, 0), gn_args_at(a, 1), &two, e) &&
         gn_job_list_read(&list, a, two.a, prompts, (int)gn_args_integer(a, "logprobs", 8), e);
-    const int code = ok ? gn_compare_jobs(a, &two, &list, e) : GN_FAILED;
+    if (ok && list.n == 0) {
+        gn_fail(e, GN_INVALID, "--generate: there is no prompt in '%s'", prompts);
+        gn_where(e, "--generate");
+    }
+    const int code = ok && list.n ? gn_compare_jobs(a, &two, &list, e) : GN_FAILED;
     gn_job_list_release(&list);
     gn_two_close(&two);
     return code;

@@ -145,6 +145,8 @@ shown() { generate >g.txt 2>g.err; grep -q '^ #"x"  The opposite of hot is  part
 check "--generate shows both sides" shown
 itself_too() { "$gneiss" compare "$m" "$m" --generate prompts.jsonl -n 8 --progress none --json | grep -c '"equal":true' | grep -qx 3; }
 check "--generate: a model answers as itself" itself_too
+no_prompt() { : >none.jsonl && code 2 "$gneiss" compare "$m" coarse.gguf --generate none.jsonl && code 3 "$gneiss" compare "$m" coarse.gguf --generate nosuch.jsonl && code 2 "$gneiss" compare "$m" coarse.gguf --generate none.jsonl --kl text; }
+check "--generate without a prompt is told" no_prompt
 turn() {
     cp "$XDG_DATA_HOME/gneiss/evals.db" chats.db && ids=$("$gneiss" tokenize "$m" "The opposite of hot is" --json | key ids) &&
         python3 - "$ids" <<'P' && "$gneiss" compare "$m" coarse.gguf --turn 01K --db chats.db -n 16 --numerics exact --json >t.json || return 1

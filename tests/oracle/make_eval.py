@@ -298,7 +298,7 @@ def prompts():
 
 
 SHIPPED = ["hellaswag", "arc_easy", "arc_challenge", "piqa", "winogrande", "boolq", "openbookqa", "sciq", "commonsense_qa", "lambada_openai",
-           "lambada_standard", "mmlu_anatomy", "mmlu_high_school_us_history", "truthfulqa_mc1", "truthfulqa_mc2", "gsm8k", "gsm8k_cot",
+           "lambada_standard", "mmlu_anatomy", "mmlu_high_school_us_history", "mmlu_pro_law", "mmlu_pro_computer_science", "truthfulqa_mc1", "truthfulqa_mc2", "gsm8k", "gsm8k_cot",
            "ifeval", "wikitext", "humaneval", "mbpp"]
 
 
@@ -362,6 +362,21 @@ def data():
         {"task_id": f"T/{i}", "prompt": f"def f{i}(x):\n    \"\"\"{phrase()}\"\"\"\n", "canonical_solution": "    return x\n", "test": f"def check(c):\n    assert c({i}) == {i}\n", "entry_point": f"f{i}"} for i in range(8)])
     put("google-research-datasets/mbpp", "full", "test", [
         {"task_id": i, "text": phrase(), "code": "def g(): pass", "test_list": [f"assert g() == {k}" for k in range(3)], "test_setup_code": ""} for i in range(8)])
+
+    # lm-eval reads all categories and keeps one; a task of ours reads a folder a category.
+    pro, letters = random.Random(6), "ABCDEFGHIJ"
+    for split, n in (("validation", 6), ("test", 8)):
+        rows = []
+        for category in ("law", "computer science"):
+            for i in range(n):
+                k, right = pro.randint(3, 10), pro.randint(0, 2)
+                options = [pro.choice(["", " "]) + " ".join(pro.sample(nouns, 2)) + pro.choice(["", " ", "\n"]) for _ in range(k)]
+                rows.append({"question_id": i, "question": " ".join(pro.sample(verbs, 3)) + "?", "options": options, "answer": letters[right], "answer_index": right,
+                             "cot_content": pro.choice(["A: Let's think step by step. ", "A: Let's think step by step.", ""]) + f"{pro.choice(nouns)}. The answer is ({letters[right]}).",
+                             "category": category, "src": "made up"})
+        put("TIGER-Lab/MMLU-Pro", "default", split, rows)
+        for category in ("law", "computer science"):
+            put("TIGER-Lab/MMLU-Pro", category.replace(" ", "_"), split, [r for r in rows if r["category"] == category])
 
     # For the tasks of tests/oracle/eval/tasks.
     def own(name, rows):
