@@ -129,8 +129,9 @@ static bool find_tokens(gn_importing *to, gn_had *h, int64_t leaf, gn_error *e) 
 
 /* ---- keeping ---------------------------------------------------------------------- */
 
-/* "llm:01jk... gpt-4o": what it is called where it comes from. */
-static bool origin_of(const char *from, const gn_had *h, gn_str *out, gn_error *e) {
+/* "llm:01jk... gpt-4o": what it is called where it comes from, and the model it was had with.
+ * *name: bytes of the first. */
+static bool origin_of(const char *from, const gn_had *h, gn_str *out, size_t *name, gn_error *e) {
     gn_str_fmt(out, "%s:", from);
     if (h->id.len) {
         gn_str_add(out, gn_str_slice(&h->id));
@@ -149,6 +150,7 @@ static bool origin_of(const char *from, const gn_had *h, gn_str *out, gn_error *
         gn_hex(digest, sizeof digest, hex);
         gn_str_fmt(out, "%.16s", hex);
     }
+    *name = out->len;
     if (h->model.len) {
         gn_str_putc(out, ' ');
         gn_str_add(out, gn_str_slice(&h->model));
@@ -157,16 +159,17 @@ static bool origin_of(const char *from, const gn_had *h, gn_str *out, gn_error *
 }
 
 /* The session of an earlier import of this; "" if there was none. */
-static bool find_earlier(const gn_importing *to, gn_slice origin, char id[GN_ULID], gn_error *e) {
+static bool find_earlier(const gn_importing *to, gn_slice name, char id[GN_ULID], gn_error *e) {
     bool row = false;
     id[0] = '\0';
     gn_statement *q = gn_sql_prepare(gn_history_sql(to->to),
-                                     "SELECT id FROM session WHERE origin = ?1 AND checkpoint_id "
-                                     "= ?2 ORDER BY id DESC LIMIT 1",
+                                     "SELECT id FROM session WHERE checkpoint_id = ?2 AND (origin "
+                                     "= ?1 OR substr(origin, 1, length(?1) + 1) = ?1 || ' ') "
+                                     "ORDER BY id DESC LIMIT 1",
                                      e);
     if (!q)
         return false;
-    gn_bind_text(q, 1, origin);
+    gn_bind_text(q, 1, name);
     gn_bind_int(q, 2, to->checkpoint);
     const bool ok = gn_sql_step(q, &row, e);
     if (ok && row)
@@ -175,12 +178,13 @@ static bool find_earlier(const gn_importing *to, gn_slice origin, char id[GN_ULI
     return ok;
 }
 
-/* Turns that the session has already are marked stored; *missing: leaves that it has not. */
-static bool mark_stored(const gn_importing *to, const gn_record *r, gn_had *h, int *missing,
+/* Turns that the session has already are marked stored; *missing: those that it has not. A session
+ * that shares nothing that was said only goes by the same name: it is another (*r is empty then). */
+static bool mark_stored(const gn_importing *to, gn_record *r, gn_had *h, int *missing,
                         gn_error *e) {
     gn_transcript there = {.head = -1};
     gn_record none = {0};
-    bool ok = gn_history_load(to->to, r->id, &there, &none, e);
+    bool ok = gn_history_load(to->to, r->id, &there, &none, e), shares = false;
     *missing = 0;
     for (size_t i = 0; ok && i < h->turns.count; i++) {
         gn_turn *turn = h->turns.turn[i];
@@ -193,8 +197,13 @@ static bool mark_stored(const gn_importing *to, const gn_record *r, gn_had *h, i
                              gn_str_slice(&turn->text), turn->hash, e);
         turn->stored = ok && gn_history_turn(&there, turn->hash) >= 0;
         *missing += !turn->stored;
+        shares |= turn->stored && !gn_role_leads(turn->role);
     }
     gn_transcript_release(&there);
+    for (size_t i = 0; ok && !shares && i < h->turns.count; i++)
+        h->turns.turn[i]->stored = false;
+    if (ok && !shares)
+        r->id[0] = '\0';
     return ok;
 }
 
@@ -290,21 +299,22 @@ static void tidy_name(gn_had *h) {
 bool gn_import_keep(gn_importing *to, const char *from, gn_had *h, gn_kept *how, gn_error *e) {
     gn_record r = {.checkpoint = to->checkpoint};
     gn_str origin = {0};
+    size_t name = 0;
     int64_t since = 0;
     long pid = 0;
     int missing = 1;
-    bool ok = origin_of(from, h, &origin, e);
+    bool ok = origin_of(from, h, &origin, &name, e);
     tidy_name(h);
     gn_tokenizer_sha(gn_engine_tokenizer(to->engine), r.tokenizer);
     for (size_t i = 0; ok && i < h->turns.count; i++)
         if (is_leaf(&h->turns, (int64_t)i))
             ok = find_tokens(to, h, (int64_t)i, e);
     if (ok && !to->again)
-        ok = find_earlier(to, gn_str_slice(&origin), r.id, e);
+        ok = find_earlier(to, (gn_slice){origin.data, name}, r.id, e);
+    ok = ok && (!r.id[0] || mark_stored(to, &r, h, &missing, e));
     const bool is_new = r.id[0] == '\0';
     if (ok && !is_new) {
-        ok = mark_stored(to, &r, h, &missing, e);
-        if (ok && missing > 0 && !gn_history_lock(to->to, r.id, &pid, e))
+        if (missing > 0 && !gn_history_lock(to->to, r.id, &pid, e))
             ok = e->code == GN_OK &&
                  gn_fail(e, GN_IO, "session %s is open in process %ld; leave it there first", r.id,
                          pid);

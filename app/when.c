@@ -28,9 +28,17 @@ bool gn_when_parse(gn_slice utc, time_t *out) {
     if (t.tm_mon < 1 || t.tm_mon > 12 || t.tm_mday < 1 || t.tm_mday > 31 || t.tm_hour > 23 ||
         t.tm_min > 59 || t.tm_sec > 60)
         return false;
+    /* What stands behind it: a fraction, and perhaps how far the clock is ahead of UTC. */
+    int ahead_h = 0, ahead_m = 0;
+    size_t at = 19;
+    while (at < utc.len && utc.data[at] != '+' && utc.data[at] != '-')
+        at++;
+    if (at < utc.len && digits(utc, at + 1, 2, &ahead_h))
+        digits(utc, at + 3 + (at + 3 < utc.len && utc.data[at + 3] == ':'), 2, &ahead_m);
+    const int ahead = (ahead_h * 60 + ahead_m) * (at < utc.len && utc.data[at] == '-' ? -60 : 60);
     t.tm_year -= 1900;
     t.tm_mon--;
-    *out = timegm(&t);
+    *out = timegm(&t) - ahead;
     return true;
 }
 

@@ -6,8 +6,8 @@
 
 #include <time.h>
 
-/* "2026-11-24T09:30:00.000Z" (and what is near it: a space for the T, no fraction, no Z) to
- * seconds. False if it is no time. */
+/* "2026-11-24T09:30:00.000Z" (and what is near it: a space for the T, no fraction, +02:00
+ * for the Z) to seconds. False if it is no time. */
 bool gn_when_parse(gn_slice utc, time_t *out);
 /* How long ago, in the local calendar (what is to come is "just now"); what is no time as it
  * is. now 0: the clock. */

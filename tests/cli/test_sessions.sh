@@ -30,6 +30,11 @@ grown() {
         says thanks "$gneiss" sessions show "regex for dates, C++ NEAR(x)"
 }
 check "what has grown since is added to its session" grown
+same_id() {
+    printf '{"id": "a", "messages": [{"role": "user", "content": "something else"}]}' >else.json
+    code 0 "$gneiss" sessions import else.json -m "$m" && grep -q '1 new' err && same 3 "$(count)" && code 0 "$gneiss" sessions rm "something else"
+}
+check "another conversation of the same id is another session" same_id
 found() { code 0 "$gneiss" sessions -q "ferry hovedoya" && grep -q '\[ferry\]' out && same 1 "$(count -q ferry)"; }
 check "words find the message, in a snippet" found
 typed() { for w in '"' 'C++' 'NEAR(x)' 'dates AND' '*' 'a"b' '-x' "'; drop"; do "$gneiss" sessions -q "$w" >/dev/null 2>err || [ $? -le 2 ] || return 1; done; }

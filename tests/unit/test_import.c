@@ -3,6 +3,7 @@
 #include "app/export.h"
 #include "app/import.h"
 #include "app/tree.h"
+#include "app/when.h"
 #include "tests/check.h"
 #include "tests/unit/temporary.h"
 
@@ -408,6 +409,25 @@ TEST(what_people_read_steers_nothing_and_is_no_markup) {
             gn_str_release(&out);
         }
     gn_history_close(h);
+}
+
+static const char *utc_of(const char *text) {
+    static char out[25];
+    time_t when;
+    out[0] = '\0';
+    if (gn_when_parse(gn_slice_of(text), &when))
+        gn_when_utc(when, out);
+    return out;
+}
+
+TEST(times_are_read_as_programs_write_them) {
+    CHECK_TEXT(utc_of("2026-11-24T09:30:00.000Z"), "2026-11-24T09:30:00.000Z");
+    CHECK_TEXT(utc_of("2026-11-24 09:30:05.123456+00:00"), "2026-11-24T09:30:05.000Z");
+    CHECK_TEXT(utc_of("2026-11-24T01:30:00+02:00"), "2026-11-23T23:30:00.000Z");
+    CHECK_TEXT(utc_of("2026-11-24T09:30:00-0530"), "2026-11-24T15:00:00.000Z");
+    CHECK_TEXT(utc_of("2026-11-24"), "2026-11-24T00:00:00.000Z");
+    CHECK_TEXT(utc_of("yesterday"), "");
+    CHECK_TEXT(utc_of("2026-13-24T00:00:00Z"), "");
 }
 
 TEST(a_conversation_that_is_not_kept_exports_its_texts) {
