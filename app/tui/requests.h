@@ -66,7 +66,7 @@
     X(MARK, "mark", "", "", "mark, or no longer: to compare two, to drop")                         \
     X(COMPARE, "compare", "F5", "F5 c",                                                            \
       "side by side: the two marked texts, or an answer and the others")                           \
-    X(ARCHIVE, "archive", "", "", "put a conversation away; :rm! deletes it")                      \
+    X(ARCHIVE, "archive", "", "", "put a conversation away, or (:archived) back; :rm! deletes it") \
     X(SEARCH_UP, "search-up", "", "", "search upwards")                                            \
     X(FLIP_NEXT, "next-flip", "", "", "the next question that was answered differently")           \
     X(FLIP_BACK, "flip-before", "", "", "the one before it")                                       \

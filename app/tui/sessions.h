@@ -22,8 +22,9 @@ typedef struct gn_sessions {
 
     /* Left: stored conversations, and before them the one in the chat if it is not stored. */
     gn_conversations list;
-    gn_str words; /* they hold these; "": all */
-    bool own;     /* row 0 is the chat's conversation */
+    gn_str words;  /* they hold these; "": all */
+    bool archived; /* those that were put away, too */
+    bool own;      /* row 0 is the chat's conversation */
     gn_cursor row;
 
     /* Right: the tree of the row the cursor is on. */

@@ -217,6 +217,8 @@ static void draw_title(const gn_sessions *v, gn_canvas *c, const layout *l) {
     if (l->list_end > l->list) {
         int col = gn_canvas_fmt(c, 0, 1, l->list_end, GN_STYLE_TITLE, "sessions %zu%s",
                                 gn_sessions_count(v), v->list.more ? "+" : "");
+        if (v->archived)
+            col = gn_canvas_put(c, 0, col, l->list_end, GN_S(" | archived, too"), GN_STYLE_TITLE);
         if (v->words.len) {
             col = gn_canvas_put(c, 0, col, l->list_end, GN_S(" | /"), GN_STYLE_TITLE);
             put_cut(c, 0, col, l->list_end - 1, gn_str_slice(&v->words), GN_STYLE_TITLE);

@@ -77,7 +77,8 @@ static void show_row(gn_sessions *v, gn_tui *t) {
 }
 
 static bool load_list(gn_sessions *v, gn_tui *t) {
-    const gn_conversations_query q = {.words = gn_str_slice(&v->words), .limit = 0};
+    const gn_conversations_query q = {
+        .words = gn_str_slice(&v->words), .archived = v->archived, .limit = 0};
     gn_error e = {0};
     const bool ok = !v->host.history ||
                     gn_conversations_load(&v->list, gn_history_store(v->host.history), &q, &e);
@@ -267,26 +268,26 @@ static void after_change(gn_sessions *v, gn_tui *t) {
     gn_str_release(&note);
 }
 
+/* Put away; or, where those that were are shown, brought back. */
 static void archive(gn_sessions *v, gn_tui *t) {
     const char *id;
-    char name[GN_ULID];
     gn_error e = {0};
     if (!take(v, t, &id))
         return;
-    memcpy(name, id, sizeof name);
-    gn_str title = {0};
-    gn_str_add(&title, gn_str_slice(&gn_sessions_row(v, v->row.at)->title));
-    const bool ok = gn_conversations_archive(gn_history_store(v->host.history), name, true, &e);
-    gn_history_unlock(v->host.history, name);
-    if (!ok)
+    gn_conversations_row *r = gn_sessions_row(v, v->row.at);
+    const bool away = !r->archived;
+    const bool ok = gn_conversations_archive(gn_history_store(v->host.history), id, away, &e);
+    gn_history_unlock(v->host.history, id);
+    if (!ok) {
         failed(t, &e);
-    else {
-        gn_tui_note(t, GN_STYLE_NOTE,
-                    "archived; gneiss sessions archive '%.40s' --undo brings it back",
-                    gn_str_text(&title));
-        after_change(v, t);
+        return;
     }
-    gn_str_release(&title);
+    if (away)
+        gn_tui_note(t, GN_STYLE_NOTE,
+                    "archived; :archived shows those, and d there brings it back");
+    else
+        gn_tui_note(t, GN_STYLE_NOTE, "back in the list");
+    after_change(v, t);
 }
 
 /* State files hold what was said: they go with it. */
@@ -332,7 +333,10 @@ static void remove_it(gn_sessions *v, gn_tui *t) {
 static void command(gn_sessions *v, gn_tui *t, const char *line) {
     if (strcmp(line, "/rm!") == 0)
         remove_it(v, t);
-    else if (strcmp(line, "/rm") == 0)
+    else if (strcmp(line, "/archived") == 0) {
+        v->archived = !v->archived;
+        all_again(v, t);
+    } else if (strcmp(line, "/rm") == 0)
         gn_tui_note(t, GN_STYLE_NOTE, "d archives; :rm! deletes for good");
     else
         gn_tui_note(t, GN_STYLE_ERROR, "%.40s is for the chat; q goes back there", line);

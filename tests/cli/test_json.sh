@@ -71,6 +71,7 @@ say report "$gneiss" report --history --json
 say db "$gneiss" db status --json
 say sessions "$gneiss" sessions import conversation.json -m "$m" --json
 say sessions "$gneiss" sessions --json
+say sessions "$gneiss" sessions -q hello --json
 say sessions "$gneiss" sessions show -1 --json
 
 cat >contract.py <<'P'

@@ -474,3 +474,73 @@ TEST(a_long_conversation_stays_at_the_left_edge_of_its_tree) {
     gn_str_release(&rows);
     gn_transcript_release(&t);
 }
+
+/* ---- hostile files ------------------------------------------------------------------ */
+
+/* A few bytes become others, some go, some come twice. */
+static void spoil(gn_str *text, uint64_t *dice) {
+    for (int k = 0; k < 4 && text->len > 16; k++) {
+        *dice = *dice * 6364136223846793005u + 1442695040888963407u;
+        const size_t at = (size_t)(*dice >> 33) % (text->len - 8);
+        static const char to[] = "\"{}[],:0-9a\\\0\xff";
+        switch (*dice >> 20 & 3) {
+        case 0:
+            text->data[at] = to[(*dice >> 24) % (sizeof to - 1)];
+            break;
+        case 1: /* gone */
+            memmove(text->data + at, text->data + at + 3, text->len - at - 3);
+            gn_str_cut(text, text->len - 3);
+            break;
+        case 2:
+            memmove(text->data + at, text->data + at + 4, 4);
+            break;
+        default:
+            gn_str_cut(text, text->len - 1 - at % 5);
+        }
+    }
+}
+
+TEST(a_spoilt_file_is_refused_or_read_and_nothing_worse) {
+    gn_record r;
+    gn_error e = {0};
+    gn_str whole = {0}, logs = {0}, spoilt = {0};
+    uint64_t dice = 3;
+    gn_history *from = hard("spoil.db", &r),
+               *to = gn_history_open(in_folder("spoilt.db"), false, &e);
+    CHECK(exported(from, r.id, &whole) &&
+          gn_file_read(&logs, "tests/oracle/llm/old.db", 1 << 20, &e));
+    int refused = 0;
+    for (int i = 0; i < 300; i++) {
+        gn_hads had = {0};
+        gn_kept how;
+        char id[GN_ULID];
+        bool own;
+        e = (gn_error){0};
+        gn_str_cut(&spoilt, 0);
+        gn_str_add(&spoilt, gn_str_slice(&whole));
+        spoil(&spoilt, &dice);
+        const bool read = gn_import_json(gn_str_slice(&spoilt), &had, &own, &e);
+        CHECK(read || e.message[0]);
+        e = (gn_error){0};
+        if (!gn_import_rows(to, gn_str_slice(&spoilt), true, id, &how, &e))
+            refused += CHECK(e.message[0]);
+        gn_hads_release(&had);
+    }
+    CHECK(refused > 200);
+    for (int i = 0; i < 60; i++) {
+        gn_hads had = {0};
+        e = (gn_error){0};
+        gn_str_cut(&spoilt, 0);
+        gn_str_add(&spoilt, gn_str_slice(&logs));
+        for (int k = 0; k < 10; k++)
+            spoil(&spoilt, &dice);
+        put("spoilt-logs.db", spoilt.data, spoilt.len);
+        CHECK(gn_import_llm(in_folder("spoilt-logs.db"), &had, &e) || e.message[0]);
+        gn_hads_release(&had);
+    }
+    gn_str_release(&whole);
+    gn_str_release(&logs);
+    gn_str_release(&spoilt);
+    gn_history_close(from);
+    gn_history_close(to);
+}
