@@ -9,17 +9,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Full screen only where there is one. */
-static bool has_screen(const char *model, gn_error *e) {
+/* Full screen only where there is one: why there is none, or NULL. */
+static const char *no_screen(void) {
     const char *term = getenv("TERM");
-    const char *why = !isatty(STDIN_FILENO)       ? "standard input is no terminal"
-                      : !isatty(STDOUT_FILENO)    ? "standard output is no terminal"
-                      : !term || !term[0]         ? "TERM is not set"
-                      : strcmp(term, "dumb") == 0 ? "TERM is dumb"
-                                                  : NULL;
+    return !isatty(STDIN_FILENO)       ? "standard input is no terminal"
+           : !isatty(STDOUT_FILENO)    ? "standard output is no terminal"
+           : !term || !term[0]         ? "TERM is not set"
+           : strcmp(term, "dumb") == 0 ? "TERM is dumb"
+                                       : NULL;
+}
+
+static bool has_screen(const gn_args *a, gn_error *e) {
+    const char *why = no_screen(), *model;
+    int first;
     return !why ||
-           gn_fail(e, GN_INVALID, "chat needs a terminal, and %s; use: gneiss run %.200s \"...\"",
-                   why, model);
+           (gn_args_model(a, &model, &first, e) &&
+            gn_fail(e, GN_INVALID, "chat needs a terminal, and %s; use: gneiss run %.200s \"...\"",
+                    why, model));
 }
 
 static bool wants_unicode(const gn_args *a) {
@@ -46,7 +52,8 @@ static bool show(const gn_args *a, gn_worker *w, const gn_chat_options *o, gn_er
 }
 
 /* What is wrong before anything is opened. */
-static bool check(const gn_args *a, int first, gn_error *e) {
+static bool check(const gn_args *a, gn_error *e) {
+    const int first = !gn_args_given(a, "model");
     static const char *const others[] = {"state", "save-state"};
     for (int i = 0; i < 2; i++)
         if (gn_args_given(a, others[i])) {
@@ -162,8 +169,8 @@ static bool check_session(const gn_args *a, int *given, gn_error *e) {
 /* The database, and which of its conversations; o is filled in. */
 static bool open_history(const gn_args *a, gn_chat_options *o, char id[GN_ULID], gn_error *e) {
     int given;
-    o->off_disk = gn_args_flag(a, "private");
     id[0] = '\0';
+    o->off_disk = gn_args_flag(a, "private");
     if (!check_session(a, &given, e))
         return false;
     o->history =
@@ -212,10 +219,13 @@ static int run(const gn_args *a, gn_error *e) {
     const char *model;
     int first;
     gn_bias *bias = NULL;
-    char session[GN_ULID];
+    char session[GN_ULID] = "";
     gn_chat_options o = {0};
-    if (!open_history(a, &o, session, e) || !gn_args_model(a, &model, &first, e) ||
-        !check(a, first, e) || !has_screen(model, e)) {
+    if (!has_screen(a, e) || !check(a, e))
+        return GN_FAILED;
+    if (!open_history(a, &o, session, e) || !gn_args_model(a, &model, &first, e)) {
+        if (session[0] && gn_args_given(a, "fork")) /* of which nothing came */
+            gn_history_forget(o.history, session);
         gn_history_close(o.history);
         return GN_FAILED;
     }

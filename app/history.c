@@ -270,6 +270,11 @@ bool gn_history_fork(gn_history *h, const char *from, const uint8_t *head, char 
     return ok;
 }
 
+void gn_history_forget(gn_history *h, const char *id) {
+    gn_error e = {0}; /* then it stays, which hurts nobody */
+    gn_history_run(h, &e, "DELETE FROM session WHERE id = ?", "s", id);
+}
+
 /* ---- branches ----------------------------------------------------------- */
 
 bool gn_history_branches(gn_history *h, const char *id, gn_branch **out, int *n, gn_error *e) {

@@ -45,6 +45,9 @@ bool gn_history_rename(gn_history *h, const char *id, gn_slice name, gn_error *e
 bool gn_history_fork(gn_history *h, const char *from, const uint8_t *head, char id[GN_ULID],
                      gn_error *e);
 
+/* A session of which nothing was written: its row goes, its messages are others'. */
+void gn_history_forget(gn_history *h, const char *id);
+
 /* Only one process writes to a session. False, without an error: another has it, and *pid is
  * its number (0 if the system does not say). A lock ends with gn_history_unlock(),
  * gn_history_close(), or the process, however that ends. */

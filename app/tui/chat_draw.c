@@ -83,7 +83,10 @@ static void draw_title(const gn_chat *c, gn_tui *t) {
 static void draw_label(const gn_chat *c, gn_canvas *v, int y, const gn_turn *turn, int number) {
     static const char *const who[] = {"system", "you", "model", "tool", "tools", "doc"};
     static const char lead[] = {'S', 0, 0, 0, 'T', 'D'};
+    /* What is not in the database yet is not said yet. */
+    const bool pending = gn_keep_is_on(&c->keep) && gn_role_asks(turn->role) && !turn->stored;
     const gn_style style = turn->id == c->selected    ? GN_STYLE_SELECTED
+                           : pending                  ? GN_STYLE_DIM
                            : gn_role_asks(turn->role) ? GN_STYLE_USER
                                                       : GN_STYLE_MODEL;
     if (gn_role_leads(turn->role))

@@ -147,7 +147,8 @@ static bool collect(gn_history *h, names *out) {
         }
         gn_transcript_release(&t);
     }
-    qsort(out->name, out->count, sizeof(name), by_bytes);
+    if (out->count > 0)
+        qsort(out->name, out->count, sizeof(name), by_bytes);
     return ok && q;
 }
 
