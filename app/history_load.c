@@ -22,6 +22,7 @@ static void read_options(gn_slice json, gn_turn *turn) {
         gn_value_to_integer(gn_value_get(o, GN_S("begun")), &begun);
         turn->how.seed = (uint64_t)seed;
         turn->begun = begun;
+        turn->chosen = true;
     }
     gn_arena_release(&arena);
 }

@@ -41,6 +41,7 @@ typedef struct gn_turn {
     double prompt_s, generate_s, first_s; /* first_s: from the question to the first token */
     gn_sampling how; /* of a reply: how its tokens were chosen; its bias is borrowed */
     bool chosen;     /* how is known */
+    bool recalled;   /* made was looked for in the database */
     gn_tokens made;  /* of a reply: what it was made of; empty: not kept, or not known */
     int64_t likely;  /* tokens it may have, while ids are not known; 0: nobody knows */
     gn_ids ids;      /* as the model read it; empty: not known yet */

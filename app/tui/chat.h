@@ -200,7 +200,9 @@ gn_turn *gn_chat_numbered(gn_chat *c, gn_tui *t, gn_slice number);
 /* The selected message, else the last. */
 gn_turn *gn_chat_chosen(gn_chat *c);
 void gn_chat_probs(gn_chat *c, gn_tui *t); /* on or off */
-void gn_chat_inspect(gn_chat *c, gn_tui *t, const gn_turn *turn);
+/* Fetch what a stored reply was made of, once, if it is not there. */
+void gn_chat_recall(gn_chat *c, gn_turn *turn);
+void gn_chat_inspect(gn_chat *c, gn_tui *t, gn_turn *turn);
 /* Another reply that begins as `turn` did up to token i, and there takes alternative k. */
 void gn_chat_fork_at(gn_chat *c, gn_tui *t, const gn_turn *turn, int i, int k);
 /* Ask how likely the tokens of a turn were: all before it is read again. */

@@ -210,10 +210,17 @@ static void draw_messages(gn_chat *c, gn_tui *t, const gn_shape *s) {
     }
     top = top < 0 ? 0 : top;
     gn_chat_at_row(c, s, top);
+    const bool probs = gn_settings_flag(t->settings, "probs");
     int row = 0;
     for (size_t i = 0; i < c->path.count && row < top + height; i++) {
-        const gn_turn *turn = c->turns.turn[c->path.id[i]];
+        gn_turn *turn = c->turns.turn[c->path.id[i]];
         const int rows = gn_chat_rows_of(&c->message[turn->id], turn, s);
+        if (probs && row + rows > top && turn->made.count == 0) {
+            gn_message *m = &c->message[turn->id];
+            gn_chat_recall(c, turn);
+            gn_odds_of(&m->odds, &turn->made);
+            m->odds_of = turn->made.count;
+        }
         for (int k = top > row ? top - row : 0; k < rows && row + k < top + height; k++)
             draw_row(c, v, s, turn, k, s->first + row + k - top);
         row += rows;

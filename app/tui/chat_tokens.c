@@ -47,7 +47,22 @@ void gn_chat_probs(gn_chat *c, gn_tui *t) {
         gn_tui_note(t, GN_STYLE_NOTE, "probabilities are not shown");
 }
 
-void gn_chat_inspect(gn_chat *c, gn_tui *t, const gn_turn *turn) {
+/* What a reply of another day was made of is in the database. */
+void gn_chat_recall(gn_chat *c, gn_turn *turn) {
+    gn_error e = {0};
+    if (turn->made.count > 0 || turn->recalled || !turn->stored || !turn->complete ||
+        turn->role != GN_ROLE_MODEL || turn->edited || !c->keep.history || !c->vocabulary)
+        return;
+    turn->recalled = true;
+    if (!gn_history_tokens(c->keep.history, turn, &turn->made, &e))
+        gn_tokens_release(&turn->made); /* then it can be scored */
+    gn_tokens_place(&turn->made, c->vocabulary, gn_str_slice(&turn->text));
+    gn_transcript_forget(&c->turns, GN_CHAT_TOKENS, turn->id);
+}
+
+void gn_chat_inspect(gn_chat *c, gn_tui *t, gn_turn *turn) {
+    turn->recalled = false;
+    gn_chat_recall(c, turn);
     gn_view view;
     gn_error e = {0};
     if (!gn_tokens_view(&view, c, turn->id, &e))

@@ -200,7 +200,7 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
         gn_chat_compare(c, t);
         return true;
     case GN_REQUEST_TOKENS: {
-        const gn_turn *turn = gn_chat_chosen(c);
+        gn_turn *turn = gn_chat_chosen(c);
         if (turn)
             gn_chat_inspect(c, t, turn);
         return true;
