@@ -4,6 +4,7 @@
 #include "app/jobs.h"
 #include "app/out.h"
 #include "app/prompt.h"
+#include "app/replay.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,6 +19,9 @@ static const gn_option options[] = {
      NULL},
     {0, "raw", NULL, "the text as it is, without the chat template", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "template", "FILE|NAME", "a chat template instead of the checkpoint's", GN_TYPE_TEXT, 0, 0,
+     NULL},
+    {0, "replay", "TURN",
+     "draw a reply of the chat again (-1: the newest): exit 1 where it differs", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0, "ignore-eos", NULL, "go on past the end of text", GN_TYPE_FLAG, 0, 0, NULL},
     {0},
@@ -258,8 +262,10 @@ static int run(const gn_args *a, gn_error *e) {
     answer r = {.a = a, .json = gn_args_flag(a, "json"), .terminal = isatty(1)};
     r.g = gn_args_engine(a, model, e);
     r.load_s = gn_seconds() - began;
-    const char *jobs = gn_args_text(a, "jobs", NULL);
-    if (r.g && jobs)
+    const char *jobs = gn_args_text(a, "jobs", NULL), *turn = gn_args_text(a, "replay", NULL);
+    if (r.g && turn)
+        code = gn_replay(a, r.g, turn, e);
+    else if (r.g && jobs)
         code = gn_jobs_run(a, r.g, jobs, e);
     else if (r.g && one(&r, first, &stopped, e))
         code = stopped == GN_STOP_INTERRUPTED ? GN_EXIT_INTERRUPTED : GN_EXIT_YES;
@@ -273,7 +279,8 @@ static int run(const gn_args *a, gn_error *e) {
 
 const gn_command gn_cmd_run = {
     .name = "run",
-    .usage = "MODEL [PROMPT...] | --ids IDS | -f FILE... | --chat FILE | --jobs FILE",
+    .usage = "MODEL [PROMPT...] | --ids IDS | -f FILE... | --chat FILE | --jobs FILE\n"
+             "MODEL --replay TURN",
     .summary = "answer a prompt on standard output",
     .about = "The prompt is the words, then the files, then standard input, a blank line between "
              "them; one user message, unless --raw.\n"

@@ -114,6 +114,31 @@ bool gn_history_branch(gn_history *h, gn_record *r, const gn_turn *tip, gn_slice
 bool gn_history_asked(gn_history *h, gn_slice text, int limit,
                       bool (*it)(void *user, gn_slice content), void *user, gn_error *e);
 
+/* ---- one reply, to draw it again ----------------------------------------- */
+
+typedef struct gn_past_said {
+    gn_ids ids;
+    bool written; /* by the model: read as what is drawn is */
+} gn_past_said;
+
+typedef struct gn_past {
+    char id[GN_ULID];
+    uint8_t message[GN_SHA256_BYTES];
+    int64_t response;
+    gn_past_said *said; /* [n_said] from the root to the reply itself */
+    size_t n_said;
+    gn_sampling how; /* its bias is owned */
+    int64_t limit, begun;
+    gn_stop stop;
+    gn_ids ids; /* what was drawn */
+    gn_str model;
+    char sha[GN_SHA256_HEX], numerics[64];
+} gn_past;
+/* A kept reply by (the beginning of) its id, or -1 for the newest, -2 ... GN_IO when there is
+ * none. Release out, whatever happens. */
+bool gn_history_past(gn_history *h, gn_slice turn, gn_past *out, gn_error *e);
+void gn_past_release(gn_past *p);
+
 /* ---- states on disk ----------------------------------------------------- */
 
 typedef struct gn_state_row {

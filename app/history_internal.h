@@ -22,5 +22,9 @@ gn_statement *gn_history_query(gn_history *h, gn_error *e, const char *text, con
 bool gn_history_run(gn_history *h, gn_error *e, const char *text, const char *types, ...);
 /* Text of a column into a field of so many bytes. */
 void gn_history_copy(char *to, size_t size, gn_slice from);
+/* options_json of a turn: how it was chosen, begun; limit and bias (malloc'ed) may be NULL. */
+void gn_history_options(gn_slice json, gn_turn *turn, int64_t *limit, const gn_bias **bias,
+                        int *n_bias);
+gn_stop gn_history_stop(gn_slice name);
 
 #endif

@@ -7,7 +7,23 @@ static double number_in(const gn_value *options, const char *name) {
     return v;
 }
 
-static void read_options(gn_slice json, gn_turn *turn) {
+/* [[id, add], ...] */
+static const gn_bias *bias_of(const gn_value *list, int *n) {
+    const size_t count = gn_value_count(list);
+    gn_bias *bias = count ? calloc(count, sizeof *bias) : NULL;
+    *n = 0;
+    for (size_t i = 0; bias && i < count; i++) {
+        int64_t id = 0;
+        double add = 0;
+        gn_value_to_integer(gn_value_at(gn_value_at(list, i), 0), &id);
+        gn_value_to_number(gn_value_at(gn_value_at(list, i), 1), &add);
+        bias[(*n)++] = (gn_bias){(int32_t)id, (float)add};
+    }
+    return bias;
+}
+
+void gn_history_options(gn_slice json, gn_turn *turn, int64_t *limit, const gn_bias **bias,
+                        int *n_bias) {
     gn_arena arena = {0};
     gn_error e = {0};
     int64_t seed = 0, begun = 0;
@@ -23,11 +39,15 @@ static void read_options(gn_slice json, gn_turn *turn) {
         turn->how.seed = (uint64_t)seed;
         turn->begun = begun;
         turn->chosen = true;
+        if (limit)
+            gn_value_to_integer(gn_value_get(o, GN_S("n")), limit);
+        if (bias)
+            *bias = bias_of(gn_value_get(o, GN_S("bias")), n_bias);
     }
     gn_arena_release(&arena);
 }
 
-static gn_stop stop_of(gn_slice name) {
+gn_stop gn_history_stop(gn_slice name) {
     for (gn_stop s = GN_STOP_EOS; s <= GN_STOP_CONTEXT; s++)
         if (gn_slice_is(name, gn_stop_name(s)))
             return s;
@@ -114,14 +134,14 @@ static bool load_replies(gn_history *h, const char *id, gn_transcript *t, gn_err
         if (!turn)
             continue;
         turn->edited = false;
-        turn->stop = stop_of(gn_column_text(q, 1));
+        turn->stop = gn_history_stop(gn_column_text(q, 1));
         turn->reused = gn_column_int(q, 2);
         turn->read = gn_column_int(q, 3);
         turn->tokens = gn_column_int(q, 4);
         turn->prompt_s = gn_column_double(q, 5) / 1000;
         turn->generate_s = gn_column_double(q, 6) / 1000;
         turn->rating = (int)gn_column_int(q, 7);
-        read_options(gn_column_text(q, 8), turn);
+        gn_history_options(gn_column_text(q, 8), turn, NULL, NULL, NULL);
     }
     gn_sql_reset(q);
     return ok;
