@@ -196,7 +196,25 @@ static bool open_history(const gn_args *a, gn_chat_options *o, char id[GN_ULID],
     return true;
 }
 
-static bool converse(const gn_args *a, const char *model, const gn_chat_options *o, gn_error *e) {
+/* What /model needs to open another. */
+typedef struct opener {
+    const gn_engine_options *engine;
+    const char *states;
+    gn_worker *now;
+} opener;
+
+static gn_worker *reopen(void *user, const char *path, gn_error *e) {
+    opener *o = user;
+    /* It opens on a thread of its own: where there is none the former is still there. */
+    gn_worker *w = gn_worker_open(path, o->engine, o->states, e);
+    if (w) {
+        o->now->close(o->now);
+        o->now = w;
+    }
+    return w;
+}
+
+static bool converse(const gn_args *a, const char *model, gn_chat_options *o, gn_error *e) {
     const char *file = gn_args_text(a, "template", NULL);
     gn_engine_options engine = gn_args_engine_options(a);
     gn_str template = {0};
@@ -204,12 +222,15 @@ static bool converse(const gn_args *a, const char *model, const gn_chat_options 
     if (ok && file)
         engine.chat_template = gn_str_text(&template);
     ok = ok && gn_line_open(e);
-    gn_worker *w =
-        ok ? gn_worker_open(model, &engine, o->history && !o->off_disk ? o->state_dir : NULL, e)
-           : NULL;
-    ok = w && show(a, w, o, e);
-    if (w)
-        w->close(w);
+    opener open = {&engine, o->history && !o->off_disk ? o->state_dir : NULL, NULL};
+    if (ok)
+        open.now = gn_worker_open(model, &engine, open.states, e);
+    o->model = model;
+    o->reopen = reopen;
+    o->opener = &open;
+    ok = open.now && show(a, open.now, o, e);
+    if (open.now)
+        open.now->close(open.now);
     gn_line_close();
     gn_str_release(&template);
     return ok;

@@ -73,6 +73,8 @@ typedef struct gn_chat {
     bool raw; /* markdown is shown as it was written, whatever the setting says */
     bool opened;
     gn_str name;     /* of the checkpoint */
+    gn_str model;    /* its path */
+    gn_str former;   /* the path of the one before, while another is being opened; "" */
     gn_str preset;   /* the system prompt of its template; "": none */
     gn_str about;    /* the rest of what is told of it */
     gn_str counting; /* what stands in front and is being counted, for people */
@@ -250,6 +252,17 @@ void gn_chat_pop(gn_chat *c, gn_tui *t);       /* the last, back into the input 
 void gn_chat_queue(gn_chat *c, gn_tui *t, gn_slice argument);
 
 void gn_chat_export(gn_chat *c, gn_tui *t, gn_slice argument); /* chat_export.c */
+
+/* ---- chat_model.c ------------------------------------------------------- */
+
+void gn_chat_model(gn_chat *c, gn_tui *t, gn_slice name);
+/* The one that was asked for cannot be opened: back to the one before. False: there was none. */
+bool gn_chat_model_failed(gn_chat *c, gn_tui *t, const gn_error *why);
+/* It is open, and c->vocabulary still the former's; what that means is appended. Of a kept
+ * conversation the database can tell more; where it does not, gn_chat_model_settled() does. */
+typedef enum gn_switched { GN_SWITCHED_NOT, GN_SWITCHED_SAME, GN_SWITCHED_OTHER } gn_switched;
+void gn_chat_model_settled(gn_chat *c, gn_switched how, gn_str *note);
+gn_switched gn_chat_model_opened(gn_chat *c, const gn_vocabulary *now, gn_str *note);
 
 /* ---- chat_insert.c ------------------------------------------------------ */
 

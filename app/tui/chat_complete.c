@@ -121,11 +121,11 @@ static const struct {
     gn_slash command;
     source from;
 } arguments[] = {
-    {GN_SLASH_EXPORT, export}, {GN_SLASH_GOTO, places},   {GN_SLASH_OPEN, sessions},
-    {GN_SLASH_PIN, numbers},   {GN_SLASH_SET, settings},  {GN_SLASH_READ, paths},
-    {GN_SLASH_DOC, paths},     {GN_SLASH_TOOLS, paths},   {GN_SLASH_PROMPT, prompts},
-    {GN_SLASH_REGEN, numbers}, {GN_SLASH_EDIT, numbers},  {GN_SLASH_INSPECT, numbers},
-    {GN_SLASH_COPY, blocks},   {GN_SLASH_QUEUE, waiting},
+    {GN_SLASH_MODEL, paths},     {GN_SLASH_EXPORT, export}, {GN_SLASH_GOTO, places},
+    {GN_SLASH_OPEN, sessions},   {GN_SLASH_PIN, numbers},   {GN_SLASH_SET, settings},
+    {GN_SLASH_READ, paths},      {GN_SLASH_DOC, paths},     {GN_SLASH_TOOLS, paths},
+    {GN_SLASH_PROMPT, prompts},  {GN_SLASH_REGEN, numbers}, {GN_SLASH_EDIT, numbers},
+    {GN_SLASH_INSPECT, numbers}, {GN_SLASH_COPY, blocks},   {GN_SLASH_QUEUE, waiting},
 };
 
 static void commands(const gn_tui *t, gn_choices *out, bool colon) {

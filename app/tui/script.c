@@ -264,6 +264,27 @@ static void pass(script *s, double seconds) {
     deliver(s);
 }
 
+/* The model in a folder named broken... cannot be opened, llama... has another vocabulary. */
+static gn_worker *fake_reopen(void *user, const char *path, gn_error *e) {
+    script *s = user;
+    const gn_slice name = gn_path_name(gn_slice_of(path));
+    (void)e;
+    gn_event *ev =
+        tell(&s->fake, gn_slice_starts(name, GN_S("broken")) ? GN_EVENT_FAILED : GN_EVENT_OPENED);
+    if (ev) {
+        ev->answer = -1;
+        gn_str_add(&ev->text, name);
+        ev->context = s->fake.context;
+        ev->vocab = s->fake.vocabulary->count;
+        ev->vocabulary = gn_vocabulary_copy(s->fake.vocabulary);
+        if (gn_slice_starts(name, GN_S("llama")))
+            gn_vocabulary_add(ev->vocabulary, GN_S("llama"), false);
+        if (ev->kind == GN_EVENT_FAILED)
+            gn_fail(&ev->error, GN_IO, "open '%.*s': broken", (int)name.len, name.data);
+    }
+    return &s->fake.worker;
+}
+
 static bool start(script *s, gn_error *e) {
     gn_view chat;
     char folder[128];
@@ -274,7 +295,10 @@ static bool start(script *s, gn_error *e) {
                                .history = s->talks.history,
                                .session = s->resume[0] ? s->resume : NULL,
                                .state_dir = folder,
-                               .state_disk = 1 << 20};
+                               .state_disk = 1 << 20,
+                               .model = "toy",
+                               .reopen = fake_reopen,
+                               .opener = s};
     if (!gn_script_talk_end(&s->talks, false, e))
         return false;
     s->started = true;

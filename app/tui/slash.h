@@ -34,6 +34,7 @@
     X(QUEUE, "/queue", "[N|drop N]", "edit message N of those that wait (the last), or drop it")   \
     X(COPY, "/copy", "[N]", "copy block N of code (the last)")                                     \
     X(EXPORT, "/export", "[md|json|txt|html] [FILE]", "this branch as a file")                     \
+    X(MODEL, "/model", "[NAME]", "go on with another model; says what is read again")              \
     X(STATS, "/stats", "", "speed and reuse of each reply")                                        \
     X(CONTEXT, "/context", "", "what takes how much of the context")                               \
     X(SHOW, "/show", "prompt|tokens|settings|model|state", "what the model reads, how, and where") \

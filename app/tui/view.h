@@ -111,6 +111,10 @@ typedef struct gn_chat_options {
     bool off_disk;              /* what is said from here on is not kept */
     const char *state_dir;      /* the setting; NULL: the user's own */
     size_t state_disk;          /* bytes */
+    const char *model;          /* its path */
+    /* Opens a worker of another checkpoint and closes the one there is; NULL: it is still there. */
+    gn_worker *(*reopen)(void *opener, const char *path, gn_error *e);
+    void *opener;
 } gn_chat_options;
 bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e);
 /* The tokens of a turn of the chat `chat` (a gn_chat, which must outlive it). */

@@ -301,6 +301,8 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
     gn_turn *answer = gn_transcript_turn(&c->turns, ev->answer);
     const gn_turn *question = answer ? turn_of(c, answer->parent) : NULL;
     c->answer = -1;
+    if (!question && !t->quit && gn_chat_model_failed(c, t, &ev->error))
+        return;
     if (!question) {
         if (!t->quit)
             t->failure = ev->error;
@@ -343,10 +345,14 @@ static void on_origin(gn_chat *c, gn_tui *t, const gn_event *ev) {
     gn_error e = {0};
     gn_str note = {0};
     gn_str_add(&note, gn_str_slice(&ev->note));
+    const gn_switched how = gn_chat_model_opened(c, ev->vocabulary, &note);
+    const size_t told = note.len;
     if (!gn_keep_opened(&c->keep, ev->origin, &c->turns, &note, &e)) {
         c->keep.trouble = e;
         gn_str_fmt(&note, "%s", e.message);
     }
+    if (note.len == told)
+        gn_chat_model_settled(c, how, &note);
     tell(t, &note);
 }
 
@@ -383,9 +389,9 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         gn_str_add(&c->about, gn_str_slice(&ev->about));
         c->context = ev->context;
         c->sampling = ev->sampling;
+        on_origin(c, t, ev);
         gn_vocabulary_free(c->vocabulary);
         c->vocabulary = gn_vocabulary_copy(ev->vocabulary);
-        on_origin(c, t, ev);
         say_next(c, t);
         break;
     case GN_EVENT_HEARD:
@@ -460,6 +466,8 @@ static void close_chat(void *self) {
     gn_chat_insert_release(c);
     gn_str_release(&c->name);
     gn_str_release(&c->about);
+    gn_str_release(&c->model);
+    gn_str_release(&c->former);
     gn_str_release(&c->preset);
     gn_str_release(&c->counting);
     gn_vocabulary_free(c->vocabulary);
@@ -480,6 +488,7 @@ bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
     c->turns.head = c->answer = c->top_turn = c->selected = c->found_turn = -1;
     c->before = c->beginning.like = c->scoring = c->full.question = c->full.summary = -1;
     c->follow = true;
+    gn_str_puts(&c->model, o->model ? o->model : "");
     c->options = *o;
     *out = (gn_view){&ops, c};
     gn_ids ids = {0};

@@ -174,6 +174,15 @@ shell_output() {
 }
 check "/read !COMMAND runs what was typed and comes back" shell_output
 
+model() {
+    cp -r model other && sed -i 's/"xyz"/"abc"/' other/tokenizer.json && printf x | dd of=other/model.safetensors bs=1 seek=$(($(stat -c %s other/model.safetensors) - 2)) conv=notrunc 2>/dev/null && mkdir -p broken && cp model/config.json broken/ && cp -r model same &&
+    options="-n 5" start 80 24 && see "Write a message" && text "one" && keys Enter && see "t/s, reused 0" &&
+    text "/model same" && keys Enter && see "the same checkpoint by another name: its states hold" && text "two" && keys Enter && see " 4 model" && see "t/s, reused 27" &&
+    text "/model other" && keys Enter && see "tokens are read anew" && text "three" && keys Enter && see " 6 model" && see "reused 0 read" &&
+    text "/model broken" && keys Enter && see "the former model is opened again" && text "four" && keys Enter && see " 8 model" && see "t/s, reused"
+}
+check "/model goes on with another checkpoint, and back when it is broken" model
+
 plain() { start 80 24 LC_ALL=C && see "Write a message" && framed && ! screen | LC_ALL=C grep -q '[^ -~]' && screen | grep -q -- '----------'; }
 check "the C locale has ASCII alone" plain
 
