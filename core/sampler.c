@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+enum { BLOCK = 256 }; /* logits looked at together */
+
 bool gn_sampler_init(gn_sampler *s, const gn_sampling *how, int vocab, gn_error *e) {
     *s = (gn_sampler){.how = *how, .vocab = vocab};
     s->logit = malloc((size_t)vocab * sizeof *s->logit);
@@ -47,11 +49,19 @@ static void adjust(gn_sampler *s, const float *logits) {
                                              : s->logit[i] * s->how.repeat_penalty;
 }
 
+/* The first of the largest. Most blocks hold nothing larger, which is soon seen. */
 static int32_t largest(const float *v, int n) {
     int32_t best = 0;
-    for (int32_t i = 1; i < n; i++)
-        if (v[i] > v[best])
-            best = i;
+    for (int32_t at = 0; at < n; at += BLOCK) {
+        const int32_t end = n - at < BLOCK ? n : at + BLOCK;
+        const float most = v[best];
+        int larger = 0;
+        for (int32_t i = at; i < end; i++)
+            larger |= v[i] > most;
+        for (int32_t i = at; larger && i < end; i++)
+            if (v[i] > v[best])
+                best = i;
+    }
     return best;
 }
 

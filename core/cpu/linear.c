@@ -15,10 +15,17 @@
 #include "core/cpu/kernel.h"
 
 #include <cblas.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PART_BYTES = 1 << 16, BLAS_TOKENS = 64, BLAS_ROWS = 64 };
+enum { PART_BYTES = 1 << 16, BLAS_TOKENS = 64, BLAS_ROWS = 64, STRETCHES = 256, LINE = 64 };
+
+/* Parts [next, end) that nobody has taken. */
+typedef struct stretch {
+    _Alignas(LINE) _Atomic int next;
+    int end;
+} stretch;
 
 const gn_kernels *gn_kernels_of(const gn_cpu *c) {
     static const gn_kernels *const of[] = {[GN_ISA_PLAIN] = &gn_kernels_plain,
@@ -234,12 +241,15 @@ void gn_product_part(gn_cpu *c, int thread, float *y, size_t stride, const gn_we
         f32_product(c, thread, y, stride, w, from, count, in->x);
 }
 
-/* The products of one call, cut into parts of about PART_BYTES of weights. */
+/* The products of one call, cut into parts of about PART_BYTES of weights. Memory likes to be
+ * read on and on, so each thread begins with a stretch of neighbouring parts of its own; who has
+ * done with his takes parts off the others', so that a thread that is not let run delays nobody. */
 typedef struct job {
     gn_cpu *c;
     gn_input in;
     const gn_product *product;
-    int n;
+    int n, parts, stretches;
+    stretch *stretch;
 } job;
 
 /* Rows of a part: whole panels, whole blocks for OpenBLAS. */
@@ -253,8 +263,7 @@ static int parts_of(const gn_weight *w) {
     return (w->rows + rows - 1) / rows;
 }
 
-static void linear_part(void *arg, int part, int thread) {
-    const job *j = arg;
+static void linear_part(const job *j, int part, int thread) {
     const gn_product *p = j->product;
     while (part >= parts_of(p->w))
         part -= parts_of(p++->w);
@@ -268,6 +277,23 @@ static void linear_part(void *arg, int part, int thread) {
         for (int t = 0; t < p->y.rows; t++)
             for (int r = 0; r < count; r++)
                 y[(size_t)t * (size_t)p->y.stride + (size_t)r] += bias[r];
+    }
+}
+
+static void linear_stretch(void *arg, int first, int thread) {
+    const job *j = arg;
+    for (int i = 0; i < j->stretches; i++) {
+        stretch *s = &j->stretch[(first + i) % j->stretches];
+        for (int part;
+             (part = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed)) < s->end;)
+            linear_part(j, part, thread);
+    }
+}
+
+static void cut_stretches(job *j) {
+    for (int i = 0; i < j->stretches; i++) {
+        atomic_init(&j->stretch[i].next, (int)((int64_t)j->parts * i / j->stretches));
+        j->stretch[i].end = (int)((int64_t)j->parts * (i + 1) / j->stretches);
     }
 }
 
@@ -287,7 +313,15 @@ void gn_cpu_linear(gn_device *d, gn_mat x, const gn_product *p, int n) {
 
     const size_t pad = f32 ? gn_pad_bytes(x) : 0;
     uint8_t *shared = gn_cpu_shared(c, pad + (quants ? gn_quants_bytes(x.cols, x.rows) : 0));
-    job j = {.c = c, .product = p, .n = n};
+    stretch stretches[STRETCHES];
+    job j = {.c = c,
+             .product = p,
+             .n = n,
+             .parts = parts,
+             .stretches = c->threads < STRETCHES ? c->threads : STRETCHES,
+             .stretch = stretches};
+    if (j.stretches > parts)
+        j.stretches = parts;
     if (f32)
         j.in.x = gn_pad(shared, x);
     if (quants) {
@@ -295,7 +329,8 @@ void gn_cpu_linear(gn_device *d, gn_mat x, const gn_product *p, int n) {
         gn_quantise(c, &j.in.q, x);
     }
     gn_cpu_blas_alone(c);
-    gn_pool_run(c->pool, parts, linear_part, &j);
+    cut_stretches(&j);
+    gn_pool_run(c->pool, j.stretches, linear_stretch, &j);
 }
 
 void gn_cpu_embed(gn_device *d, gn_mat x, const gn_weight *table, const int32_t *token,

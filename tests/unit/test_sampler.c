@@ -25,6 +25,21 @@ TEST(greedy_takes_the_largest_and_the_lowest_id_on_a_tie) {
     CHECK(draw((gn_sampling){0}, l, 0) == 7);
 }
 
+/* The largest stands in every place of a vocabulary of many blocks, and again behind it. */
+TEST(greedy_finds_the_largest_wherever_it_stands) {
+    enum { MANY = 777 };
+    float l[MANY];
+    for (int at = 0; at < MANY; at++) {
+        gn_sampler s;
+        gn_error e = {0};
+        for (int i = 0; i < MANY; i++)
+            l[i] = -1.0f - (float)(i * 37 % 101);
+        l[at] = l[at + (MANY - at) / 2] = 2.5f;
+        CHECK(gn_sampler_init(&s, &(gn_sampling){0}, MANY, &e));
+        CHECK(gn_sampler_draw(&s, l, 0) == at);
+        gn_sampler_release(&s);
+    }
+}
 TEST(bias_comes_before_everything) {
     float l[V] = {0};
     const gn_bias b[] = {{9, 5.0f}, {3, -1.0f}};
