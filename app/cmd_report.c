@@ -27,7 +27,42 @@ typedef struct reporting {
     gn_report report;
     gn_report_by by;
     const char *form;
+    gn_comparison *against; /* [n_against] the others and the first run, of a page */
+    int n_against;
 } reporting;
+
+/* ---- the baseline ---------------------------------------------------------------------- */
+
+/* The run that was named first, else the earliest. */
+static bool compare(reporting *r, const char *baseline, gn_error *e) {
+    const gn_slice tasks = gn_slice_of(gn_args_text(r->a, "tasks", ""));
+    r->against = calloc((size_t)r->report.n, sizeof *r->against);
+    if (!r->against)
+        return gn_fail(e, GN_NO_MEMORY, "out of memory");
+    for (int i = 0; i < r->report.n; i++) {
+        gn_run_row a = {0}, b = {0};
+        gn_error none = {0};
+        if (strcmp(r->report.run[i].id, baseline) == 0)
+            continue;
+        bool ok = gn_run_find(r->store, baseline, &a, e) &&
+                  gn_run_find(r->store, r->report.run[i].id, &b, e);
+        if (ok &&
+            gn_compare_runs(r->store, &a, &b, tasks, r->pool, &r->against[r->n_against], &none)) {
+            r->n_against++;
+        } else { /* no document in common: not among these */
+            gn_comparison_release(&r->against[r->n_against]);
+            if (ok && none.code != GN_INVALID) {
+                *e = none;
+                ok = false;
+            }
+        }
+        gn_run_row_release(&a);
+        gn_run_row_release(&b);
+        if (!ok)
+            return false;
+    }
+    return gn_comparisons_join(r->against, r->n_against, e);
+}
 
 /* ---- which runs ------------------------------------------------------------------------ */
 
@@ -71,7 +106,13 @@ static bool add_runs(reporting *r, gn_error *e) {
             return false;
     if (gn_args_count(r->a) == 0 && !add_newest(r, e))
         return false;
+    char first[27];
+    memcpy(first, r->report.run[0].id, sizeof first);
     gn_report_order(&r->report);
+    if (!gn_args_count(r->a))
+        memcpy(first, r->report.run[0].id, sizeof first);
+    if (strcmp(r->form, "html") == 0 && r->report.n > 1 && !compare(r, first, e))
+        return false;
     return !gn_args_given(r->a, "tasks") ||
            gn_report_only(&r->report, gn_slice_of(gn_args_text(r->a, "tasks", "")), e);
 }
@@ -89,7 +130,7 @@ static void history(const reporting *r, gn_str *out) {
     } else if (is(r, "csv")) {
         gn_report_csv(out, x); /* a line a run and number: it has the steps */
     } else if (is(r, "html")) {
-        gn_report_html(out, x, r->by);
+        gn_report_html(out, x, r->by, r->against, r->n_against);
     } else {
         gn_report_history(out, x, r->by,
                           is(r, "md")    ? GN_MARKUP_MARKDOWN
@@ -107,7 +148,7 @@ static void whole(const reporting *r, gn_str *out) {
     else if (is(r, "md"))
         gn_report_markdown(out, x, r->by);
     else if (is(r, "html"))
-        gn_report_html(out, x, r->by);
+        gn_report_html(out, x, r->by, r->against, r->n_against);
     else if (is(r, "tex"))
         gn_report_tex(out, x, r->by);
     else
@@ -194,6 +235,9 @@ static int run(const gn_args *a, gn_error *e) {
                      : is(&r, "lm-eval")         ? layout(&r, e)
                                                  : print(&r, e));
     gn_report_release(&r.report);
+    for (int i = 0; i < r.n_against; i++)
+        gn_comparison_release(&r.against[i]);
+    free(r.against);
     gn_pool_free(r.pool);
     gn_store_close(r.store);
     return ok ? GN_EXIT_YES : GN_FAILED;

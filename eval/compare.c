@@ -380,6 +380,7 @@ static bool wanted(gn_slice list, gn_slice name) {
 
 static bool describe(gn_store *s, gn_side *side, const gn_results *r, gn_error *e) {
     bool row = false;
+    side->planned = r->planned;
     for (int i = 0; i < r->n_task; i++) {
         side->n += r->tally[i].done;
         side->truncated += r->tally[i].truncated;

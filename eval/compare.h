@@ -38,7 +38,7 @@ typedef struct gn_flip {
 /* How a side answered, over all tasks. */
 typedef struct gn_side {
     gn_run_row run;
-    int64_t n, truncated, empty, invalid, errors;
+    int64_t n, planned, truncated, empty, invalid, errors;
     double length; /* mean tokens of generated answers; NaN: none */
 } gn_side;
 
@@ -73,6 +73,8 @@ void gn_comparison_text(gn_str *out, const gn_comparison *c, bool flips);
 /* A table a number: the baseline, and each of the others against it; below, the differences
  * over training steps, or over the checkpoints as they come. */
 void gn_comparisons_text(gn_str *out, const gn_comparison *c, int n);
+/* The same as headings, tables and SVG. */
+void gn_comparisons_html(gn_str *out, const gn_comparison *c, int n);
 
 /* A cell of a table: "-0.91 +- 0.43 pp", a p-value, a value. */
 void gn_pairing_difference(gn_str *out, const gn_pairing *l);

@@ -66,7 +66,8 @@ static void row(gn_grid *g, const gn_side *b, bool steps, const gn_pairing *l) {
         gn_str_fmt(visible, l->share ? "%.2f pp" : "%.3g", l->smallest * (l->share ? 100 : 1));
 }
 
-static void table(gn_str *out, const gn_comparison *c, int n, const gn_pairing *like) {
+static void table(gn_str *out, const gn_comparison *c, int n, const gn_pairing *like,
+                  gn_markup form) {
     static const char *const name[] = {"checkpoint",    "n",      "value",
                                        "difference",    "p",      "p holm",
                                        "baseline only", "B only", "visible"};
@@ -82,12 +83,13 @@ static void table(gn_str *out, const gn_comparison *c, int n, const gn_pairing *
         if (l)
             row(&g, &c[i].b, steps, l);
     }
-    gn_grid_draw(out, &g, GN_MARKUP_TEXT);
+    gn_grid_draw(out, &g, form);
     gn_grid_release(&g);
 }
 
 /* Differences to the baseline, which is 0 where it stands among them. */
-static void plot(gn_str *out, const gn_comparison *c, int n, const gn_pairing *like) {
+static void plot(gn_str *out, const gn_comparison *c, int n, const gn_pairing *like, gn_slice title,
+                 gn_markup form) {
     const bool steps = all_tell_steps(c, n);
     gn_point *p = calloc((size_t)n + 1, sizeof *p);
     int count = 0;
@@ -110,30 +112,56 @@ static void plot(gn_str *out, const gn_comparison *c, int n, const gn_pairing *l
                                     .hi = l->hi * scale,
                                     .label = gn_str_slice(&c[i].b.run.model)};
     }
-    gn_plot_text(out, &(gn_plot){.point = p, .n = count, .steps = steps}, 60, 9);
+    const gn_plot x = {.title = title, .point = p, .n = count, .steps = steps};
+    if (form == GN_MARKUP_HTML)
+        gn_plot_svg(out, &x);
+    else
+        gn_plot_text(out, &x, 60, 9);
     free(p);
 }
 
-void gn_comparisons_text(gn_str *out, const gn_comparison *c, int n) {
+static void one_number(gn_str *out, const gn_comparison *c, int n, const gn_pairing *l,
+                       gn_markup form) {
+    gn_str title = {0};
+    gn_str_fmt(&title, "%.*s %.*s", (int)l->task.len, l->task.data, (int)l->metric.len,
+               l->metric.data);
+    if (!gn_slice_is(l->filter, "none"))
+        gn_str_fmt(&title, ",%.*s", (int)l->filter.len, l->filter.data);
+    gn_str_puts(out, form == GN_MARKUP_HTML ? "<h3>" : "\n");
+    gn_markup_text(out, gn_str_slice(&title), form);
+    gn_str_puts(out, form == GN_MARKUP_HTML ? "</h3>\n" : "\n");
+    if (form == GN_MARKUP_HTML)
+        plot(out, c, n, l, gn_str_slice(&title), form);
+    table(out, c, n, l, form);
+    if (form != GN_MARKUP_HTML)
+        plot(out, c, n, l, gn_str_slice(&title), form);
+    gn_str_release(&title);
+}
+
+static void each(gn_str *out, const gn_comparison *c, int n, gn_markup form) {
+    gn_str line = {0};
     int tests = 0;
     for (int i = 0; i < n; i++)
         for (int k = 0; k < c[i].n; k++)
             tests += !isnan(c[i].pairing[k].p);
-    gn_str_fmt(out,
+    gn_str_fmt(&line,
                "baseline %s, run %.10s; paired over documents; p holm: adjusted for %d lines; the "
                "plots: difference to the baseline, | its 95 %% interval\n",
                gn_str_text(&c->a.run.model), c->a.run.id, tests);
+    gn_str_puts(out, form == GN_MARKUP_HTML ? "<p>" : "");
+    gn_markup_text(out, gn_str_slice(&line), form);
+    gn_str_puts(out, form == GN_MARKUP_HTML ? "</p>\n" : "");
+    gn_str_release(&line);
     for (int i = 0; i < n; i++)
-        for (int k = 0; k < c[i].n; k++) {
-            const gn_pairing *l = &c[i].pairing[k];
-            if (l->n == 0 || told(c, i, l))
-                continue;
-            gn_str_fmt(out, "\n%.*s %.*s", (int)l->task.len, l->task.data, (int)l->metric.len,
-                       l->metric.data);
-            if (!gn_slice_is(l->filter, "none"))
-                gn_str_fmt(out, ",%.*s", (int)l->filter.len, l->filter.data);
-            gn_str_putc(out, '\n');
-            table(out, c, n, l);
-            plot(out, c, n, l);
-        }
+        for (int k = 0; k < c[i].n; k++)
+            if (c[i].pairing[k].n > 0 && !told(c, i, &c[i].pairing[k]))
+                one_number(out, c, n, &c[i].pairing[k], form);
+}
+
+void gn_comparisons_text(gn_str *out, const gn_comparison *c, int n) {
+    each(out, c, n, GN_MARKUP_TEXT);
+}
+
+void gn_comparisons_html(gn_str *out, const gn_comparison *c, int n) {
+    each(out, c, n, GN_MARKUP_HTML);
 }

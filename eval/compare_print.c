@@ -30,9 +30,9 @@ static void side_json(gn_str *out, const char *key, const gn_side *s) {
     text(out, "model", gn_str_slice(&s->run.model));
     text(out, "sha", gn_str_slice(&s->run.sha));
     gn_str_fmt(out,
-               ",\"n\":%" PRId64 ",\"truncated\":%" PRId64 ",\"empty\":%" PRId64
-               ",\"invalid\":%" PRId64 ",\"errors\":%" PRId64,
-               s->n, s->truncated, s->empty, s->invalid, s->errors);
+               ",\"n\":%" PRId64 ",\"planned\":%" PRId64 ",\"truncated\":%" PRId64
+               ",\"empty\":%" PRId64 ",\"invalid\":%" PRId64 ",\"errors\":%" PRId64,
+               s->n, s->planned, s->truncated, s->empty, s->invalid, s->errors);
     number(out, "length", s->length);
     gn_str_putc(out, '}');
 }
@@ -131,6 +131,8 @@ static void side_text(gn_str *out, char name, const gn_side *s) {
                s->errors);
     if (isfinite(s->length))
         gn_str_fmt(out, ", %.1f tokens an answer", s->length);
+    if (s->n < s->planned)
+        gn_str_fmt(out, "; interim: %" PRId64 " documents are to come", s->planned - s->n);
     gn_str_putc(out, '\n');
 }
 

@@ -47,8 +47,11 @@ void gn_report_history(gn_str *out, const gn_report *r, gn_report_by by, gn_mark
 /* "history":[{"task","metric","filter","points":[{"step","run","model","value",...}]}...] */
 void gn_report_history_json(gn_str *out, const gn_report *r);
 
-/* One page without script: tables, and where there are several runs every number over them. */
-void gn_report_html(gn_str *out, const gn_report *r, gn_report_by by);
+/* One page without script: tables, and where there are several runs every number over them.
+ * c [n]: comparisons of the others with a baseline; NULL: none. */
+struct gn_comparison;
+void gn_report_html(gn_str *out, const gn_report *r, gn_report_by by, const struct gn_comparison *c,
+                    int n);
 
 /* "0.4915 ± 0.0146", three significant digits of the error, as a person reads it. */
 void gn_report_value(gn_str *out, double value, double error, bool ascii);

@@ -1,4 +1,5 @@
 /* report_html.c - a report as one page: no script, nothing fetched, light and dark. */
+#include "eval/compare.h"
 #include "eval/report.h"
 
 static const char head[] =
@@ -15,12 +16,17 @@ static const char head[] =
     "p.f{margin:.2em 0;color:#888}\n"
     "</style></head><body>\n<h1>gneiss report</h1>\n";
 
-void gn_report_html(gn_str *out, const gn_report *r, gn_report_by by) {
+void gn_report_html(gn_str *out, const gn_report *r, gn_report_by by, const gn_comparison *c,
+                    int n) {
     gn_str_puts(out, head);
     gn_report_table(out, r, by, GN_MARKUP_HTML);
     if (r->n > 1) {
         gn_str_puts(out, "<h2>over checkpoints</h2>\n");
         gn_report_history(out, r, by, GN_MARKUP_HTML);
+    }
+    if (n > 0) {
+        gn_str_puts(out, "<h2>against the baseline</h2>\n");
+        gn_comparisons_html(out, c, n);
     }
     gn_str_puts(out, "<h2>runs</h2>\n");
     for (int i = 0; i < r->n; i++) {

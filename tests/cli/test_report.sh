@@ -90,6 +90,8 @@ history() {
         grep -q "step 450" h.txt && grep -q "offline_opposites acc" h.txt && ! grep -q arithmetic h.txt
 }
 check "--history goes by training step: training.json first, then the folder's name" history
+baseline() { "$gneiss" report -1 -2 -3 --db many.db -o html | grep -q '<p>baseline step-600' && "$gneiss" report -1 --db many.db -o html >one.html && ! grep -q baseline one.html; }
+check "the baseline of a page is the run named first" baseline
 by() {
     "$gneiss" report --db many.db --by checkpoint -o csv | head -1 | grep -q '^run,model,sha,step,task' &&
         "$gneiss" report --db many.db --by checkpoint | head -4 | awk '{print $1}' | xargs | grep -qx "checkpoint step-300 step-600 step-1200" &&
@@ -117,6 +119,9 @@ assert len(plots) > 5
 for p in plots:
     circles = xml.dom.minidom.parseString(p).getElementsByTagName("circle")
     assert len(circles) == 3, p
+before, against = text.split("<h2>against the baseline</h2>")
+assert before.count("<svg") - 1 <= against.count("<svg") <= before.count("<svg")  # a group has no documents of its own
+assert "baseline step-300" in against and against.count(">baseline<") == against.count("<svg")
 P
 }
 check "-o html is one well-formed page without script, a plot a number" page
