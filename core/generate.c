@@ -59,7 +59,7 @@ void gn_job_release(gn_job *j) {
 /* ---- opening and closing ------------------------------------------------- */
 
 static size_t bytes_of(const gn_engine *g, const gn_job *j) {
-    const int64_t before = j->after ? gn_session_count(j->after) : 0;
+    const int64_t before = j->after ? gn_session_count(j->after) : j->reused;
     return j->session
                ? 0
                : gn_engine_state_bytes(g, before + j->n_prompt + (j->limit > 0 ? j->limit : 0));
@@ -107,6 +107,7 @@ static bool open_work(loop *l, gn_job *j) {
     if (!w->after)
         return gn_fail(&j->error, GN_NO_MEMORY, "job: out of memory");
     j->reused = gn_session_count(w->session);
+    j->after = NULL; /* forked: it may go */
     gn_sampler_see(&w->sampler, gn_session_ids(w->session), j->reused);
     gn_sampler_see(&w->sampler, j->prompt, j->n_prompt);
     return gn_session_room(w->session, j->n_prompt, &j->error);

@@ -204,7 +204,8 @@ typedef struct gn_token {
 struct gn_job {
     gn_session
         *session; /* goes on from there and is advanced; NULL: begins and ends with the job */
-    /* Without a session: begin with a fork of this one, which stays as it is. May be NULL. */
+    /* Without a session: begin with a fork of this one, which stays as it is; NULL once that
+     * is done. May be NULL. */
     const gn_session *after;
     const int32_t
         *prompt; /* [n_prompt], read first; may be empty if the session has read something */

@@ -256,7 +256,8 @@ static bool list(const char *folder, char ***name, size_t *n, gn_error *e) {
     closedir(dir);
     if (!ok)
         return no_memory(e);
-    qsort(*name, *n, sizeof **name, by_name);
+    if (*n > 1)
+        qsort(*name, *n, sizeof **name, by_name);
     return true;
 }
 

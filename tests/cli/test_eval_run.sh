@@ -147,7 +147,7 @@ no_judge() { code 2 jury --db nojudge.db && grep -q -- "--judge" err && same 0 "
 check "pass_at_1 without a judge is refused before anything runs" no_judge
 judged() { jury --db judged.db --judge 'while read -r l; do id=${l#*:}; id=${id%%,*}; case $l in *two#*) p=true ;; *) p=false ;; esac; echo "{\"id\":$id,\"passed\":$p}"; done' && same 0,1,0 "$(sql judged.db "SELECT group_concat(cast(value AS INTEGER)) AS l FROM (SELECT value FROM sample JOIN score ON sample_id = id ORDER BY doc_ix)" | key l | tr -d '"')"; }
 check "a judge reads programs and says what passed" judged
-bad_judge() { code 3 jury --db bad.db --judge 'echo nonsense; cat >/dev/null' && grep -q "nonsense" err && same 3 "$(rows bad.db response)" && same 0 "$(rows bad.db sample)"; }
+bad_judge() { code 3 jury --db bad.db --judge 'echo nonsense; cat >/dev/null' && grep -q "nonsense" err && [ "$(rows bad.db response)" -ge 1 ] && same 0 "$(rows bad.db sample)"; }
 check "a judge that speaks nonsense stops the run; the answers are kept" bad_judge
 dead_judge() { code 3 jury --db dead.db --judge 'exit 0' && grep -q "has ended" err; }
 check "a judge that ends is told" dead_judge
