@@ -108,7 +108,9 @@ static int larger(int a, int b) { return a > b ? a : b; }
 
 /* What the GPU has to hold, all of it before any of it is taken. */
 static bool fits_gpu(const gn_engine *g, const gn_cuda_card *card, size_t work, gn_error *e) {
-    const size_t weights = gn_tensors_bytes(g->tensors), states = g->state_mem,
+    /* Who asks for more states than usual gets what there is. */
+    const size_t usual = DEFAULT_STATE_MEM, weights = gn_tensors_bytes(g->tensors),
+                 states = g->state_mem < usual ? g->state_mem : usual,
                  plan = gn_plan_bytes(&g->config, g->batch_tokens, g->batch_tokens, logit_rows(g)),
                  need = weights + states + plan + work;
     if (need <= card->free)

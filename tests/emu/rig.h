@@ -21,8 +21,16 @@ typedef struct emulator {
 
 static emulator emu;
 
-/* $LIBGNEISS_CUDA names the module beside this program, unless it names another (a real one: then
- * there are no faults to ask for, and emu.configure is NULL). */
+static bool no_setup(const char *text) { return text != NULL; }
+static void no_reset(void) {}
+static size_t nothing_in_use(void) { return 0; }
+static long no_count(void) { return 0; }
+
+/* Whether there are faults to ask for and counts to look at. */
+static inline bool emulated(void) { return emu.configure != no_setup; }
+
+/* $LIBGNEISS_CUDA names the module beside this program, unless it names another: a real
+ * one, for a machine that has a GPU. */
 static inline void emu_load(void) {
     char self[1024], path[1100];
     const ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -41,10 +49,10 @@ static inline void emu_load(void) {
     *(void **)&emu.in_use = dlsym(module, "emu_in_use");
     *(void **)&emu.launches = dlsym(module, "emu_launches");
     *(void **)&emu.graph_launches = dlsym(module, "emu_graph_launches");
-    if (emu.configure) {
-        emu.reset();
-        emu.configure("memory=1048576");
-    }
+    if (!emu.configure)
+        emu = (emulator){no_setup, no_reset, nothing_in_use, no_count, no_count};
+    emu.reset();
+    emu.configure("memory=1048576");
 }
 
 static inline gn_device *open_cuda(bool exact) {

@@ -35,15 +35,20 @@ TEST(auto_takes_a_gpu_that_the_model_fits) {
     gn_engine *g = sure("auto", false);
     CHECK(strcmp(g->device->name, "cuda") == 0);
     CHECK_TEXT(gn_engine_no_gpu(g), "");
-    CHECK_TEXT(gn_engine_numerics(g), "fast/cuda/sm_90/1/f16/f16+batch");
+    CHECK(strncmp(gn_engine_numerics(g), "fast/cuda/sm_", 13) == 0);
+    CHECK(strstr(gn_engine_numerics(g), "/1/f16/f16+batch") != NULL);
     gn_engine_close(g);
     g = sure("auto", true);
-    CHECK_TEXT(gn_engine_numerics(g), "exact/cuda/sm_90/1/f32/f32");
+    CHECK(strncmp(gn_engine_numerics(g), "exact/cuda/sm_", 14) == 0);
+    CHECK(strstr(gn_engine_numerics(g), "/1/f32/f32") != NULL &&
+          !strchr(gn_engine_numerics(g), '+'));
     gn_engine_close(g);
     CHECK(emu.in_use() == 0);
 }
 
 TEST(without_a_gpu_auto_says_why_and_cuda_is_one_clear_error) {
+    if (!emulated())
+        return;
     static const struct {
         const char *gpu, *visible, *why;
     } bad[] = {
@@ -88,6 +93,8 @@ TEST(a_module_that_is_not_there_or_is_none_is_told) {
 }
 
 TEST(of_two_gpus_the_first_is_taken_and_it_is_said) {
+    if (!emulated())
+        return;
     gpu_is("devices=2,memory=4194304");
     gn_engine *g = sure("cuda", false);
     CHECK(strstr(gn_engine_device(g), "the first of several") != NULL);
@@ -111,6 +118,8 @@ static void some_ids(int32_t *id, int n) {
 }
 
 TEST(a_gpu_that_fills_up_in_the_middle_is_told_and_the_session_is_whole) {
+    if (!emulated())
+        return;
     gn_error e = {0};
     int32_t id[200];
     float before[512];
@@ -138,6 +147,8 @@ TEST(a_gpu_that_fills_up_in_the_middle_is_told_and_the_session_is_whole) {
 }
 
 TEST(a_gpu_that_is_lost_is_told_and_stays_lost) {
+    if (!emulated())
+        return;
     gn_error e = {0};
     int32_t id[64];
     some_ids(id, 64);
@@ -305,7 +316,7 @@ TEST(fast_answers_are_the_cpus_and_steps_are_replayed) {
     generate(g, true, &a);
     generate(cpu, true, &c);
     CHECK(memcmp(a.id, c.id, sizeof a.id) == 0);
-    CHECK(emu.graph_launches() - before >= 8);
+    CHECK(!emulated() || emu.graph_launches() - before >= 8);
     gn_engine_close(g);
     gn_engine_close(cpu);
 }
