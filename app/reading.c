@@ -526,6 +526,25 @@ static bool keep_question(gn_reading *r, const gn_ask *a, const gn_session *s, g
            (mine->state = gn_session_fork(s, e)) != NULL;
 }
 
+/* What was dealt to the turns after `seam`, with the states at the ends of those that are wanted:
+ * what stands in front, above all, which other conversations begin with. */
+static bool read_rest(gn_reading *r, const gn_ask *a, int64_t seam, gn_session *s, feeding *f,
+                      gn_error *e) {
+    bool after = seam < 0;
+    for (size_t i = 0; i < a->n_said; i++) {
+        passage *p = gn_passage_find(r, a->said[i].id);
+        if (after && p) {
+            if (!feed(s, &p->ids, GN_READ, f, e))
+                return false;
+            if (p->ids.count > 0 && i + 1 < a->n_said && !p->state && is_wanted(a, p->id) &&
+                !(p->state = gn_session_fork(s, e)))
+                return false;
+        }
+        after = after || a->said[i].id == seam;
+    }
+    return true;
+}
+
 bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                        gn_error *e) {
     const double start = gn_seconds();
@@ -560,7 +579,7 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
     } else if (ok) {
         f.all = (int64_t)rest.count + out->begun;
         s = session_at(r, seam, &f, e);
-        ok = s && feed(s, &rest, GN_READ, &f, e);
+        ok = s && read_rest(r, a, at, s, &f, e);
         if (ok)
             from = gn_session_count(s);
         ok = ok && keep_question(r, a, s, e);

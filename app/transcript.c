@@ -229,6 +229,11 @@ bool gn_transcript_keep(const gn_transcript *t, gn_ids *out) {
             ok = add_once(out, first, path.id[i]);
             next *= 2;
         }
+    size_t leads = 0; /* what stands in front: other conversations begin with it */
+    while (leads < path.count && gn_role_leads(t->turn[path.id[leads]]->role))
+        leads++;
+    if (leads > 0)
+        ok = ok && add_once(out, first, path.id[leads - 1]);
     bool *inner = calloc(t->count + 1, sizeof *inner);
     ok = ok && inner;
     for (size_t i = 0; ok && i < t->count; i++)

@@ -101,8 +101,8 @@ gn_going gn_transcript_cost(const gn_transcript *t, int64_t id);
 void gn_going_text(gn_going g, gn_str *out);
 
 /* Turns whose states are worth keeping, the most useful first: the head, the start of the last
- * answer, those that are pinned, then ends of answers 1, 2, 4, 8, ... back, then where other
- * branches end, the newest first. Appended to out. */
+ * answer, those that are pinned, then ends of answers 1, 2, 4, 8, ... back, then what stands in
+ * front, then where other branches end, the newest first. Appended to out. */
 bool gn_transcript_keep(const gn_transcript *t, gn_ids *out);
 
 /* Drop what old replies were made of, until all of it takes at most `budget` bytes; that

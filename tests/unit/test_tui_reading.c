@@ -337,6 +337,27 @@ TEST(how_tokens_are_chosen_can_change_within_a_reply) {
     gn_engine_close(g);
 }
 
+TEST(another_first_message_leaves_what_stands_in_front_read) {
+    gn_engine *g = open_engine(TURN("m.content"));
+    gn_reading *r = gn_reading_new(g, &e);
+    gn_transcript t = {.head = -1};
+    heard h = {.cancel_at = -1};
+    gn_answered out;
+    const int64_t root = gn_transcript_add(&t, -1, GN_ROLE_SYSTEM, GN_S("be brief, and kind"))->id;
+    ask(&t, question[0]);
+    CHECK(answer(r, &t, &h, &out) && out.reused == 0);
+    const int64_t used = out.read;
+    t.head = root;
+    ask(&t, question[0]);
+    CHECK(answer(r, &t, &h, &out) && out.reused > 10 && out.reused + out.read == used);
+    check_anew(g, &t, t.head);
+    gn_str_release(&h.text);
+    gn_tokens_release(&h.made);
+    gn_transcript_release(&t);
+    gn_reading_free(r);
+    gn_engine_close(g);
+}
+
 /* What is begun with another token goes on as whoever says so greedily goes on. */
 TEST(an_answer_begun_with_other_tokens_goes_on_from_them) {
     gn_engine *g = open_engine(TURN("m.content"));

@@ -139,13 +139,13 @@ TEST(states_are_kept_at_doubling_distance) {
         at = add(&t, at, GN_ROLE_USER);  /* 1, 3, 5, ... */
         at = add(&t, at, GN_ROLE_MODEL); /* 2, 4, ... 40 */
     }
-    CHECK_TEXT(kept(&t), "40 39 38 36 32 24 8");
+    CHECK_TEXT(kept(&t), "40 39 38 36 32 24 8 0");
     t.head = 0;
     CHECK_TEXT(kept(&t), "0 40");
     t.head = 2;
-    CHECK_TEXT(kept(&t), "2 1 40"); /* where the other branch ends */
+    CHECK_TEXT(kept(&t), "2 1 0 40"); /* where the other branch ends */
     t.turn[20]->pinned = true;
-    CHECK_TEXT(kept(&t), "2 1 20 40");
+    CHECK_TEXT(kept(&t), "2 1 20 0 40");
     gn_transcript_release(&t);
 }
 
