@@ -160,6 +160,9 @@ bool gn_history_state_pin(gn_history *h, const gn_state_row *row, bool pinned, g
  * the session's; numerics NULL: any. */
 bool gn_history_states(gn_history *h, const char *id, int64_t checkpoint, const char *numerics,
                        const char *folder, gn_transcript *t, gn_error *e);
+/* Files of checkpoints of this database that have no row (who wrote them was killed before it was
+ * told) get one, so that they count and can go. */
+bool gn_history_states_adopt(gn_history *h, const char *folder, gn_error *e);
 /* Delete files in folder, the one used longest ago first, until those of `budget` bytes are
  * left. Pinned ones stay. *freed: bytes. */
 bool gn_history_states_trim(gn_history *h, const char *folder, size_t budget, size_t *freed,

@@ -1,7 +1,9 @@
 /* history_states.c - the index of the state files: which there are, and which go first. */
 #include "app/history_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -79,6 +81,100 @@ bool gn_history_states(gn_history *h, const char *id, int64_t checkpoint, const 
     }
     gn_sql_reset(q);
     return ok;
+}
+
+/* ---- files without a row ------------------------------------------------- */
+
+/* Of a state file (store 4.7): where its header says what. */
+enum { AT_CHECKPOINT = 16, AT_PREFIX = 48, AT_NUMERICS = 80, AT_TOKENS = 144, HEADER = 304 };
+
+static bool adopt(gn_history *h, const char *folder, const char *path, gn_error *e) {
+    gn_str at = {0};
+    uint8_t head[HEADER];
+    char sha[GN_SHA256_HEX], numerics[65] = "";
+    struct stat st;
+    uint64_t tokens;
+    bool row = false;
+    gn_path_join(&at, gn_slice_of(folder), gn_slice_of(path));
+    FILE *f = at.failed ? NULL : fopen(gn_str_text(&at), "rbe");
+    const bool whole =
+        f && fread(head, 1, sizeof head, f) == sizeof head && fstat(fileno(f), &st) == 0;
+    if (f)
+        fclose(f);
+    gn_str_release(&at);
+    if (!whole)
+        return true; /* gone, or none of ours */
+    gn_hex(head + AT_CHECKPOINT, GN_SHA256_BYTES, sha);
+    memcpy(numerics, head + AT_NUMERICS, 64);
+    memcpy(&tokens, head + AT_TOKENS, sizeof tokens);
+    gn_statement *q = gn_history_query(
+        h, e,
+        "SELECT c.id FROM checkpoint c WHERE c.sha = ?1 AND NOT EXISTS (SELECT 1 FROM state WHERE "
+        "prefix_sha = ?2 AND checkpoint_id = c.id AND numerics = ?3)",
+        "shs", sha, head + AT_PREFIX, numerics);
+    if (!q || !gn_sql_step(q, &row, e))
+        return false;
+    gn_state_row state = {.checkpoint = row ? gn_column_int(q, 0) : 0,
+                          .n_tokens = (int64_t)tokens,
+                          .n_bytes = (int64_t)st.st_size,
+                          .numerics = numerics,
+                          .path = path,
+                          .reason = "turn"};
+    gn_sql_reset(q);
+    memcpy(state.prefix, head + AT_PREFIX, sizeof state.prefix);
+    return !row || gn_history_state(h, &state, e);
+}
+
+/* Is there a row for a file of this name, which begins with its prefix in hex? */
+static bool has_row(gn_history *h, const char *path, const char *name, bool *row, gn_error *e) {
+    uint8_t prefix[GN_SHA256_BYTES] = {0};
+    for (int i = 0; i < GN_SHA256_BYTES; i++) {
+        unsigned byte;
+        if (sscanf(name + 2 * i, "%2x", &byte) != 1)
+            break;
+        prefix[i] = (uint8_t)byte;
+    }
+    gn_statement *q = gn_history_query(
+        h, e, "SELECT 1 FROM state WHERE prefix_sha = ? AND path = ?", "hs", prefix, path);
+    const bool ok = q && gn_sql_step(q, row, e);
+    if (q)
+        gn_sql_reset(q);
+    return ok;
+}
+
+/* Every file, to be adopted or (count) only counted. */
+static bool walk(gn_history *h, const char *folder, int64_t *count, gn_error *e) {
+    bool ok = true;
+    for (int i = 0; ok && i < 256; i++) {
+        char part[512];
+        snprintf(part, sizeof part, "%.500s/%02x", folder, i);
+        DIR *d = opendir(part);
+        for (struct dirent *f; ok && d && (f = readdir(d));) {
+            char path[300];
+            bool row = true;
+            if (!gn_slice_ends(gn_slice_of(f->d_name), GN_S(".state")))
+                continue;
+            snprintf(path, sizeof path, "%02x/%.255s", i, f->d_name);
+            if (count)
+                ++*count;
+            else
+                ok = has_row(h, path, f->d_name, &row, e) && (row || adopt(h, folder, path, e));
+        }
+        if (d)
+            closedir(d);
+    }
+    return ok;
+}
+
+bool gn_history_states_adopt(gn_history *h, const char *folder, gn_error *e) {
+    int64_t files = 0;
+    bool row = false;
+    gn_statement *q = gn_sql_prepare(h->sql, "SELECT count(*) FROM state", e);
+    if (!q || !gn_sql_step(q, &row, e))
+        return false;
+    const int64_t rows = gn_column_int(q, 0);
+    gn_sql_reset(q);
+    return walk(h, folder, &files, e) && (files <= rows || walk(h, folder, NULL, e));
 }
 
 /* ---- the budget --------------------------------------------------------- */

@@ -40,17 +40,19 @@ void gn_chat_moved(gn_chat *c) {
 void gn_chat_undo(gn_chat *c, gn_tui *t) {
     if (gn_chat_is_busy(c, t))
         return;
-    if (!gn_transcript_undo(&c->turns))
+    if (gn_transcript_undo(&c->turns))
+        gn_chat_go(c, t, c->turns.head);
+    else
         gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to undo");
-    gn_chat_moved(c);
 }
 
 void gn_chat_redo(gn_chat *c, gn_tui *t) {
     if (gn_chat_is_busy(c, t))
         return;
-    if (!gn_transcript_redo(&c->turns))
+    if (gn_transcript_redo(&c->turns))
+        gn_chat_go(c, t, c->turns.head);
+    else
         gn_tui_note(t, GN_STYLE_ERROR, "there is nothing to redo");
-    gn_chat_moved(c);
 }
 
 /* To the answer beside the one in view, or the selected one. */

@@ -154,6 +154,8 @@ bool gn_keep_opened(gn_keep *k, const gn_origin *o, gn_transcript *t, gn_str *no
     memcpy(k->record.tokenizer, o->tokenizer, sizeof k->record.tokenizer);
     gn_str_cut(&k->numerics, 0);
     gn_str_puts(&k->numerics, o->numerics);
+    if (!k->known && !gn_history_states_adopt(k->history, gn_str_text(&k->folder), e))
+        return false;
     k->known = true;
     return settle(k, t, note, e);
 }

@@ -345,6 +345,21 @@ TEST(the_head_and_the_names_are_where_one_left_them) {
     rig_close(&r);
 }
 
+/* Whoever wrote it was killed before it was told. */
+TEST(a_state_file_without_a_row_is_used_and_gets_one) {
+    char id[GN_ULID];
+    chat_rig r;
+    converse(id);
+    gn_history *h = gn_history_open(in_folder("chats.db"), false, &e);
+    CHECK(h && gn_sql_exec(gn_history_sql(h), "DELETE FROM state", &e));
+    gn_history_close(h);
+    if (!begin(&r, id))
+        return;
+    CHECK(rows(&r, "SELECT count(*) FROM state WHERE n_bytes > 0 AND n_tokens > 0") == 2);
+    CHECK(rig_say(&r, "go on") && rig_head(&r)->reused > 0);
+    rig_close(&r);
+}
+
 TEST(states_on_disk_stay_within_their_budget) {
     chat_rig r;
     forget_all();
