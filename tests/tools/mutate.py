@@ -128,6 +128,19 @@ EDITS = [
      "test_model"),
     ("core/cpu/formula_rows.h", "square(x, n) / (float)n + eps", "square(x, n) / (float)n",
      "test_model"),
+    # comparing: statistics, two models in lockstep, what is the same of two answers
+    ("eval/statistics.c", "sum += of[c] * of[c];", "sum += fabs(of[c]);", "test_eval_statistics"),
+    ("eval/statistics.c", "return sum * 2 < 1 ? sum * 2 : 1;", "return sum;", "test_eval_statistics"),
+    ("eval/statistics.c", "p[order[k]] * (m - k)", "p[order[k]] * m", "test_eval_statistics"),
+    ("core/diverge.c", "return x[(n * thousandths + 999) / 1000 - 1];", "return x[n * thousandths / 1000];",
+     "test_eval_statistics"),
+    ("core/diverge.c", "add(&ratio, t[i].lp_a - t[i].lp_b)", "add(&ratio, t[i].lp_b - t[i].lp_a)",
+     "test_eval_statistics"),
+    ("core/diverge.c", "if (at + i + 1 >= first)", "if (at + i >= first)", "test_quantize"),
+    ("app/contrast.c", "x[i++].same = y[j++].same = true;", "i++, j++;", "test_tui_compare"),
+    ("app/contrast.c", "went[(i + 1) * (m + 1) + j + 1] + 1", "went[(i + 1) * (m + 1) + j + 1]", "test_tui_compare"),
+    ("app/contrast.c", "if (ahead_a || ahead_b) {\n            differs = true;",
+     "if (ahead_a || ahead_b) {\n            differs = false;", "test_tui_compare"),
 ]
 
 
