@@ -230,7 +230,8 @@ static void draw_title(const gn_sessions *v, gn_canvas *c, const layout *l) {
     const gn_slice name = r                    ? gn_str_slice(r->title.len ? &r->title : &r->name)
                           : v->host.is_private ? GN_S("~ private ~")
                                                : gn_slice_of(v->host.name);
-    snprintf(right, sizeof right, "%lld tokens", (long long)tokens_to_head(v));
+    const int64_t tokens = tokens_to_head(v);
+    snprintf(right, sizeof right, "%lld token%s", (long long)tokens, tokens == 1 ? "" : "s");
     put_cut(c, 0, l->tree + 1, l->tree_end - (int)strlen(right) - 2, name, GN_STYLE_TITLE);
     put_right(c, 0, l->tree_end - 1, gn_slice_of(right), GN_STYLE_TITLE);
 }
