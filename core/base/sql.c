@@ -186,6 +186,37 @@ static bool set_up(gn_sql *s, bool read_only, gn_error *e) {
                        e);
 }
 
+/* To read in WAL mode one writes a file beside the database. Where that is impossible (a folder or a
+ * disk that cannot be written) nobody else writes either, and the file is taken as it lies, if
+ * all of it is in it: what is still in the log would be missed. */
+static bool open_as_it_lies(gn_sql *s, gn_error *e) {
+    gn_str uri = {0}, log = {0};
+    gn_error why = {0};
+    struct stat st;
+    gn_str_add(&log, gn_path_folder(gn_slice_of(s->path)));
+    bool ok = !log.failed && access(gn_str_text(&log), W_OK) != 0;
+    gn_str_cut(&log, 0);
+    gn_str_fmt(&log, "%s-wal", s->path);
+    ok = ok && !log.failed && (stat(gn_str_text(&log), &st) != 0 || st.st_size == 0);
+    gn_str_puts(&uri, "file:");
+    for (const char *p = s->path; *p; p++)
+        gn_str_fmt(&uri, strchr("%?#", *p) ? "%%%02X" : "%c", (unsigned)(unsigned char)*p);
+    gn_str_puts(&uri, "?immutable=1");
+    ok = ok && !uri.failed;
+    if (ok) {
+        sqlite3_close(s->db);
+        s->db = NULL;
+        ok = sqlite3_open_v2(gn_str_text(&uri), &s->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI,
+                             NULL) == SQLITE_OK &&
+             set_up(s, true, &why);
+    }
+    gn_str_release(&uri);
+    gn_str_release(&log);
+    if (ok)
+        *e = (gn_error){0};
+    return ok;
+}
+
 gn_sql *gn_sql_open(const char *path, bool read_only, gn_error *e) {
     gn_sql *s = calloc(1, sizeof *s);
     if (!s || !(s->path = gn_strdup_slice(gn_slice_of(path)))) {
@@ -196,6 +227,8 @@ gn_sql *gn_sql_open(const char *path, bool read_only, gn_error *e) {
     const int flags = read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     const int why = sqlite3_open_v2(path, &s->db, flags, NULL);
     if ((why == SQLITE_OK || failed(s, why, e)) && set_up(s, read_only, e))
+        return s;
+    if (read_only && s->db && e->code == GN_IO && open_as_it_lies(s, e))
         return s;
     gn_sql_close(s);
     return NULL;

@@ -82,6 +82,15 @@ gone() { [ -s "$XDG_DATA_HOME/gneiss/chats.db" ] && ! grep -aqi 'ferry\|hovedoya
 check "and nothing of them is left in the file" gone
 readonly_db() { code 2 "$gneiss" sessions rm -1 --readonly && same 1 "$(count)"; }
 check "--readonly writes nothing" readonly_db
+readonly_folder() {
+    mkdir -p 'ro%?' && "$gneiss" sessions rename -1 x && cp "$XDG_DATA_HOME/gneiss/chats.db" 'ro%?/c.db' && chmod 555 'ro%?' && chmod 755 . && chmod 444 'ro%?/c.db' || return 1
+    if [ "$(id -u)" = 0 ]; then # whom no folder refuses; others may not come to where the program is
+        cp "$gneiss" g && code 0 setpriv --reuid=65534 --clear-groups ./g sessions --db "$PWD/ro%?/c.db" && [ "$(wc -l <out)" = 1 ]
+    else
+        code 0 "$gneiss" sessions --db "$PWD/ro%?/c.db" && [ "$(wc -l <out)" = 1 ]
+    fi
+}
+check "a database in a folder that cannot be written is read" readonly_folder
 garbage() {
     printf '{"messages": 7}' >bad.json && code 3 "$gneiss" sessions import bad.json -m "$m" && head -c 3000 /dev/urandom >noise.json &&
         code 3 "$gneiss" sessions import noise.json -m "$m" && printf '[{"role":"user","content":"x"},{"from":"?","value":1}]' >odd.json &&
