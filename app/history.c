@@ -343,11 +343,16 @@ bool gn_history_branch(gn_history *h, gn_record *r, const gn_turn *tip, gn_slice
 bool gn_history_asked(gn_history *h, gn_slice text, int limit,
                       bool (*it)(void *user, gn_slice content), void *user, gn_error *e) {
     bool row = false, ok, go_on = true;
-    gn_statement *q = gn_history_query(h, e,
-                                       "SELECT content FROM message WHERE role = 'user' AND "
-                                       "instr(content, ?1) > 0 GROUP BY content "
-                                       "ORDER BY max(id) DESC LIMIT ?2",
-                                       "ti", &text, (int64_t)limit);
+    /* All of them: the last ones are read, not the whole table. */
+    const char *last = "SELECT content FROM message WHERE role = 'user' AND ?1 = '' "
+                       "ORDER BY id DESC LIMIT ?2";
+    gn_statement *q = text.len == 0
+                          ? gn_history_query(h, e, last, "ti", &text, (int64_t)limit)
+                          : gn_history_query(h, e,
+                                             "SELECT content FROM message WHERE role = 'user' AND "
+                                             "instr(content, ?1) > 0 GROUP BY content "
+                                             "ORDER BY max(id) DESC LIMIT ?2",
+                                             "ti", &text, (int64_t)limit);
     if (!q)
         return false;
     while ((ok = gn_sql_step(q, &row, e)) && row && go_on)

@@ -110,7 +110,7 @@ bool gn_history_branch(gn_history *h, gn_record *r, const gn_turn *tip, gn_slice
 /* ---- what was asked ------------------------------------------------------ */
 
 /* Messages of people in all sessions that hold this text, the newest first, each text once;
- * "" fits all. False from it ends. */
+ * "" fits all, and then a text may come twice. False from it ends. */
 bool gn_history_asked(gn_history *h, gn_slice text, int limit,
                       bool (*it)(void *user, gn_slice content), void *user, gn_error *e);
 

@@ -84,51 +84,45 @@ static const uint8_t *former(const keeping *k, size_t i) {
                : turn->hash;
 }
 
-static bool branch_at(gn_history *h, const gn_record *r, const uint8_t *hash,
-                      char name[GN_BRANCH_NAME], gn_error *e) {
-    bool row = false;
-    gn_statement *q = gn_history_query(h, e,
-                                       "SELECT name FROM branch WHERE session_id = ? AND "
-                                       "message = ? ORDER BY name = ? DESC, name LIMIT 1",
-                                       "shs", r->id, hash, r->branch);
-    if (!q || !gn_sql_step(q, &row, e))
-        return false;
-    if (row)
-        gn_history_copy(name, GN_BRANCH_NAME, gn_column_text(q, 0));
-    gn_sql_reset(q);
-    return true;
+/* Of branches that end at a message the one that was written to last, else the first. */
+static const gn_branch *branch_at(const gn_branch *branch, int n, const gn_record *r,
+                                  const uint8_t *hash) {
+    const gn_branch *found = NULL;
+    for (int i = 0; hash && i < n; i++)
+        if (memcmp(branch[i].tip, hash, sizeof branch[i].tip) == 0 &&
+            (!found || strcmp(branch[i].name, r->branch) == 0))
+            found = &branch[i];
+    return found;
 }
 
-/* The branch that ends nearest before the tip goes on to it. One of that name that was written
- * to last goes before others that end there too. */
+/* The branch that ends nearest before the tip goes on to it; if none does, there is a new one. */
 static bool advance(gn_history *h, gn_record *r, const keeping *k, gn_error *e) {
-    const uint8_t *tip_hash = k->hash[k->path.count - 1];
-    char name[GN_BRANCH_NAME] = "";
-    for (size_t i = k->path.count; i-- > 0 && !name[0];) {
-        const uint8_t *was = former(k, i);
-        if (!branch_at(h, r, k->hash[i], name, e) ||
-            (was && !name[0] && !branch_at(h, r, was, name, e)))
-            return false;
-    }
-    if (name[0]) {
-        memcpy(r->branch, name, sizeof name);
-        return gn_history_run(h, e,
-                              "UPDATE branch SET message = ? WHERE session_id = ? AND name = ?",
-                              "hss", tip_hash, r->id, name);
-    }
-    gn_branch *other;
-    int n_other;
-    if (!gn_history_branches(h, r->id, &other, &n_other, e))
+    const uint8_t *tip = k->hash[k->path.count - 1];
+    const gn_branch *found = NULL;
+    gn_branch *branch;
+    int n;
+    bool ok;
+    if (!gn_history_branches(h, r->id, &branch, &n, e))
         return false;
-    free(other);
-    if (n_other > 0) {
-        gn_turn tip = {.stored = true};
-        memcpy(tip.hash, tip_hash, sizeof tip.hash);
-        return gn_history_branch(h, r, &tip, (gn_slice){"", 0}, e);
+    for (size_t i = k->path.count; i-- > 0 && !found;)
+        if (!(found = branch_at(branch, n, r, k->hash[i])))
+            found = branch_at(branch, n, r, former(k, i));
+    if (found) {
+        memcpy(r->branch, found->name, sizeof r->branch);
+        ok = gn_history_run(h, e, "UPDATE branch SET message = ? WHERE session_id = ? AND name = ?",
+                            "hss", tip, r->id, r->branch);
+    } else if (n > 0) {
+        gn_turn turn = {.stored = true};
+        memcpy(turn.hash, tip, sizeof turn.hash);
+        ok = gn_history_branch(h, r, &turn, (gn_slice){"", 0}, e);
+    } else {
+        memcpy(r->branch, "main", sizeof "main");
+        ok =
+            gn_history_run(h, e, "INSERT INTO branch(session_id, name, message) VALUES(?,'main',?)",
+                           "sh", r->id, tip);
     }
-    memcpy(r->branch, "main", sizeof "main");
-    return gn_history_run(h, e, "INSERT INTO branch(session_id, name, message) VALUES(?,'main',?)",
-                          "sh", r->id, tip_hash);
+    free(branch);
+    return ok;
 }
 
 /* Rows that stood in for others go, if nothing else stands on them. */

@@ -47,7 +47,7 @@ static double rate_of(int64_t tokens, double seconds) {
 
 /* ---- parts -------------------------------------------------------------- */
 
-static void draw_title(const gn_chat *c, gn_tui *t) {
+static void draw_title(gn_chat *c, gn_tui *t) {
     gn_canvas *v = &t->canvas;
     gn_str right = {0};
     const int branches = gn_transcript_branches(&c->turns);

@@ -36,6 +36,7 @@ void gn_keep_names(gn_keep *k) {
     free(k->branch);
     k->branch = NULL;
     k->n_branch = 0;
+    k->on = NULL;
     gn_history_branches(k->history, k->record.id, &k->branch, &k->n_branch, &e);
     gn_str_cut(&k->name, 0);
     if (gn_history_info(k->history, k->record.id, &info, &e))
@@ -136,6 +137,7 @@ bool gn_keep_open(gn_keep *k, const char *id, gn_transcript *t, gn_str *note, gn
     free(k->branch);
     k->branch = NULL;
     k->n_branch = 0;
+    k->on = NULL;
     gn_str_cut(&k->name, 0);
     gn_keep_names(k);
     return !k->known || settle(k, t, note, e);
@@ -321,16 +323,21 @@ static bool is_below(const gn_transcript *t, int64_t id, int64_t above) {
     return false;
 }
 
-const char *gn_keep_branch(const gn_keep *k, const gn_transcript *t) {
+/* Asked for with every frame: looked for when something has changed. */
+const char *gn_keep_branch(gn_keep *k, const gn_transcript *t) {
     const gn_turn *head = gn_transcript_turn(t, t->head);
-    const char *found = "";
+    if (k->on && k->on_head == t->head && k->on_count == t->count)
+        return k->on;
+    k->on = "";
+    k->on_head = t->head;
+    k->on_count = t->count;
     while (head && !head->stored)
         head = gn_transcript_turn(t, head->parent);
     for (int i = 0; head && i < k->n_branch; i++) {
         const int64_t tip = gn_history_turn(t, k->branch[i].tip);
         if (is_below(t, tip, head->id) &&
-            (!found[0] || strcmp(k->branch[i].name, k->record.branch) == 0))
-            found = k->branch[i].name;
+            (!k->on[0] || strcmp(k->branch[i].name, k->record.branch) == 0))
+            k->on = k->branch[i].name;
     }
-    return found;
+    return k->on;
 }

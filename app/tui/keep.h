@@ -18,6 +18,9 @@ typedef struct gn_keep {
     gn_str name;       /* of the session */
     gn_branch *branch; /* [n_branch] */
     int n_branch;
+    const char *on; /* the branch of that head, of so many turns; NULL: to be looked for */
+    int64_t on_head;
+    size_t on_count;
     gn_str folder, numerics; /* of states */
     size_t room;             /* bytes of states */
     gn_error trouble;        /* why the last message is not kept; code GN_OK: it is */
@@ -56,7 +59,7 @@ void gn_keep_held(const gn_ids *held, gn_transcript *t);
 /* The row of the state at a turn's end. False: its tokens are not known. */
 bool gn_keep_row(const gn_keep *k, const gn_transcript *t, int64_t id, gn_state_row *row);
 /* The branch that the head is on; "": none has a name. */
-const char *gn_keep_branch(const gn_keep *k, const gn_transcript *t);
+const char *gn_keep_branch(gn_keep *k, const gn_transcript *t);
 /* Read the names of branches and session anew. */
 void gn_keep_names(gn_keep *k);
 
