@@ -249,7 +249,7 @@ TEST(a_keys_file_binds_and_unbinds) {
         {"bnd read x undo", "k:1: want bind or unbind, not 'bnd'"},
         {"\nbind raed x undo",
          "k:2: there is no view 'raed'; did you mean 'read'? (there are write, read, chat, "
-         "sessions, tokens, compare, eval, help)"},
+         "sessions, tokens, compare, eval, full, drop, help)"},
         {"bind read x udno",
          "k:1: 'udno' is no key and no request; did you mean 'undo'? (gneiss keys "
          "lists requests; keys are a character or Enter, Esc, Tab, Space, BackSpace, Del, Ins, Up, "
