@@ -76,13 +76,12 @@ static void keep_all(job *j, gn_hads *had, gn_error *e) {
     }
 }
 
-static bool is_database(const char *path, gn_error *e) {
+static bool is_database(const char *path) {
     char head[16] = "";
     FILE *f = strcmp(path, "-") == 0 ? NULL : fopen(path, "rbe");
     const size_t n = f ? fread(head, 1, sizeof head, f) : 0;
     if (f)
         fclose(f);
-    (void)e;
     return n == sizeof head && memcmp(head, "SQLite format 3", sizeof head) == 0;
 }
 
@@ -92,7 +91,7 @@ static bool import_file(job *j, const char *path, gn_error *e) {
     char id[GN_ULID];
     gn_kept how;
     bool own = false, ok;
-    if (is_database(path, e))
+    if (is_database(path))
         ok = gn_import_llm(path, &had, e);
     else {
         ok = gn_file_read(&text, path, (size_t)1 << 30, e);

@@ -23,10 +23,9 @@ static void hash_key(gn_str *out, const char *name, const uint8_t *hash) {
     gn_str_fmt(out, hash ? ",\"%s\":\"%s\"" : ",\"%s\":null", name, hex);
 }
 
-static int print(const gn_args *a, gn_str *out, bool any, gn_error *e) {
+static int print(gn_str *out, bool any, gn_error *e) {
     const bool ok =
         gn_str_ok(out, e) && gn_out_plain(gn_str_slice(out), false, e); /* visible already */
-    (void)a;
     gn_str_release(out);
     return !ok ? GN_FAILED : any ? GN_EXIT_YES : GN_EXIT_NO;
 }
@@ -157,7 +156,7 @@ int gn_sessions_list(const gn_args *a, gn_error *e) {
     if (ok && c.more && !gn_args_flag(a, "quiet"))
         fprintf(stderr, "the newest %zu; --limit 0 lists all\n", c.count);
     gn_history_close(h);
-    const int code = ok ? print(a, &out, c.count > 0, e) : GN_FAILED;
+    const int code = ok ? print(&out, c.count > 0, e) : GN_FAILED;
     gn_conversations_release(&c);
     gn_str_release(&out);
     return code;
@@ -259,7 +258,7 @@ int gn_sessions_show(const gn_args *a, gn_error *e) {
             tree_text(&s, &out);
     }
     gn_history_close(h);
-    const int code = ok ? print(a, &out, true, e) : GN_FAILED;
+    const int code = ok ? print(&out, true, e) : GN_FAILED;
     gn_str_release(&out);
     gn_str_release(&s.origin);
     gn_tree_release(&s.tree);
