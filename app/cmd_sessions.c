@@ -216,9 +216,9 @@ const gn_command gn_cmd_sessions = {
              "rm S...\n"
              "import FILE [-m MODEL] [--again]",
     .summary = "conversations: find, show, export, import",
-    .about = "S is a session's name, the first letters of its id, or -1 for the one used last,\n"
-             "-2 for the one before. rm deletes what no other conversation shares; archive only\n"
-             "leaves it out of the list.\n"
+    .about = "S is a session's name, the first letters of its id, or -1 for the one used\n"
+             "last, -2 for the one before. rm deletes what no other session shares;\n"
+             "archive only leaves it out of the list.\n"
              "  gneiss sessions -q 'ferry oslo'\n"
              "  gneiss sessions export -1 -o html > oslo.html\n"
              "  gneiss sessions import ~/.config/io.datasette.llm/logs.db -m MODEL",
