@@ -126,9 +126,12 @@ void gn_chat_context(gn_chat *c, gn_tui *t) {
 static void prompt(const gn_chat *c, gn_str *out) {
     for (size_t i = 0; i < c->path.count; i++) {
         const gn_turn *turn = c->turns.turn[c->path.id[i]];
-        for (size_t k = 0; k < turn->ids.count; k++)
-            gn_str_add(out, gn_vocabulary_bytes(c->vocabulary, turn->ids.id[k]));
-        if (turn->ids.count == 0 && turn->text.len > 0) {
+        const bool made = turn->ids.count == 0 && turn->made.count > 0;
+        const int32_t *id = made ? turn->made.id : turn->ids.id;
+        const size_t n = made ? (size_t)turn->made.count : turn->ids.count;
+        for (size_t k = 0; k < n; k++)
+            gn_str_add(out, gn_vocabulary_bytes(c->vocabulary, id[k]));
+        if (n == 0 && turn->text.len > 0) {
             gn_str_fmt(out, "[%s, not read yet] ", who(turn));
             gn_str_add(out, gn_str_slice(&turn->text));
             gn_str_putc(out, '\n');
@@ -168,7 +171,6 @@ static void settings(const gn_tui *t, gn_str *out) {
 }
 
 static void state(const gn_chat *c, gn_str *out) {
-    static const char *const held[] = {"", "on disk", "in memory"};
     gn_str_fmt(out, "%d states are kept in memory, ", c->last.states);
     put_bytes(out, c->last.kept_bytes);
     gn_str_puts(out, " in all; one takes ");
@@ -181,8 +183,8 @@ static void state(const gn_chat *c, gn_str *out) {
         if (turn->text.len == 0)
             continue;
         gn_going_text(gn_transcript_cost(&c->turns, turn->id), &cost);
-        gn_str_fmt(out, "%3d  %-7s%-10s%-7s%-24s ", c->message[turn->id].number, who(turn),
-                   held[turn->held], turn->pinned ? "pinned" : "", gn_str_text(&cost));
+        gn_str_fmt(out, "%3d  %-7s%-7s%-36s ", c->message[turn->id].number, who(turn),
+                   turn->pinned ? "pinned" : "", gn_str_text(&cost));
         put_beginning(out, gn_str_slice(&turn->text), 20);
         gn_str_putc(out, '\n');
         gn_str_release(&cost);

@@ -451,6 +451,8 @@ void gn_chat_reset(gn_chat *c) {
     c->follow = true;
     gn_beginning_release(&c->beginning);
     c->beginning.like = -1;
+    c->full.question = c->full.summary = -1;
+    c->full.filling = false;
     c->last = (gn_answered){0};
 }
 
