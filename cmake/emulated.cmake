@@ -6,6 +6,7 @@ if(NOT CMAKE_CXX_COMPILER)
   return()
 endif()
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g")
 enable_language(CXX)
 set(CMAKE_CXX_STANDARD 17)
 

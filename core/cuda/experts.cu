@@ -1,11 +1,13 @@
 /* experts.cu - the mixture: routing and the experts, all on the device.
  *
  * A pair is a token and one of its U experts. Which expert it is, a kernel reads from device
- * memory, so the host never waits to know.
+ * memory, so the host never waits to know. A few pairs are multiplied one by one; the pairs of a
+ * text by expert (grouped.cu).
  */
 #include "core/cuda/internal.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum { THREADS = 128, MOST_EXPERTS = 1024, MOST_ROWS = 32768 };
 
@@ -73,31 +75,81 @@ void gn_cuda_do_route(gn_cuda *c, const gn_command &k) {
                   c->stream, gate, expert, logits);
 }
 
-/* [pairs, F] twice, [pairs, D] */
-size_t gn_cuda_experts_room(const gn_cuda *c, const gn_command &k) {
-    const size_t pairs = (size_t)k.m[2].rows * (size_t)k.m[2].cols;
-    (void)c;
-    return 2 * gn_align(pairs * (size_t)k.w[0].rows * sizeof(float)) +
-           gn_align(pairs * (size_t)k.w[2].rows * sizeof(float));
+/* The call's scratch; without a base it is only measured. */
+struct room {
+    uint8_t *base;
+    size_t used;
+};
+
+static void *take(room *r, size_t bytes) {
+    void *at = r->base ? r->base + r->used : NULL;
+    r->used += gn_align(bytes);
+    return at;
 }
 
-static gn_m take(uint8_t **at, int rows, int cols) {
-    gn_m m = {reinterpret_cast<float *>(*at), rows, cols, cols, 0};
-    *at += gn_align((size_t)rows * (size_t)cols * sizeof(float));
+static gn_m take_rows(room *r, int rows, int cols) {
+    const size_t bytes = (size_t)rows * (size_t)cols * sizeof(float);
+    gn_m m = {static_cast<float *>(take(r, bytes)), rows, cols, cols, 0};
     return m;
+}
+
+static uint16_t *take_halves(room *r, int rows, int cols) {
+    return static_cast<uint16_t *>(take(r, (size_t)rows * (size_t)gn_wide(cols) * 2));
+}
+
+struct places {
+    gn_m a, b, out;       /* [pairs, F] twice, [pairs, D] */
+    uint16_t *x, *hidden; /* rounded; of a text only, as what follows */
+    float *x_scale, *hidden_scale;
+    int *first, *pair;
+};
+
+static places lay_out(const gn_cuda *c, const gn_command &k, room *r) {
+    const int T = k.m[1].rows, pairs = k.m[2].rows * k.m[2].cols, F = k.w[0].rows;
+    places p;
+    memset(static_cast<void *>(&p), 0, sizeof p);
+    p.a = take_rows(r, pairs, F);
+    p.b = take_rows(r, pairs, F);
+    p.out = take_rows(r, pairs, k.w[2].rows);
+    if (!gn_cuda_many(c, T))
+        return p;
+    p.x = take_halves(r, T, k.m[1].cols);
+    p.x_scale = take_rows(r, T, 1).data;
+    p.hidden = take_halves(r, pairs, F);
+    p.hidden_scale = take_rows(r, pairs, 1).data;
+    p.first = static_cast<int *>(take(r, (size_t)(k.w[0].n + 1) * sizeof(int)));
+    p.pair = static_cast<int *>(take(r, (size_t)pairs * sizeof(int)));
+    return p;
+}
+
+size_t gn_cuda_experts_room(const gn_cuda *c, const gn_command &k) {
+    room r = {NULL, 0};
+    lay_out(c, k, &r);
+    return r.used;
 }
 
 void gn_cuda_do_experts(gn_cuda *c, const gn_command &k) {
     const gn_m y = k.m[0], x = k.m[1], gate = k.m[2];
-    const int pairs = gate.rows * gate.cols, F = k.w[0].rows, D = k.w[2].rows;
-    uint8_t *at = c->scratch;
-    const gn_m a = take(&at, pairs, F), b = take(&at, pairs, F), out = take(&at, pairs, D);
+    const int pairs = gate.rows * gate.cols;
+    room r = {c->scratch, 0};
+    const places p = lay_out(c, k, &r);
+    const gn_m out = p.out;
     if (y.rows == 0)
         return;
-    gn_cuda_few(c, a, x, k.w[0], NULL, k.expert, gate.cols);
-    gn_cuda_few(c, b, x, k.w[1], NULL, k.expert, gate.cols);
-    gn_cuda_swiglu_rows(c, a, a, b);
-    gn_cuda_few(c, out, a, k.w[2], NULL, k.expert, 1);
+    if (gn_cuda_many(c, x.rows)) {
+        gn_cuda_sort_pairs(c, p.first, p.pair, k.expert, pairs, k.w[0].n);
+        gn_cuda_round(c, p.x, p.x_scale, x);
+        gn_cuda_grouped(c, p.a, p.x, p.x_scale, k.w[0], p.first, p.pair, gate.cols);
+        gn_cuda_grouped(c, p.b, p.x, p.x_scale, k.w[1], p.first, p.pair, gate.cols);
+        gn_cuda_swiglu_rows(c, p.a, p.a, p.b);
+        gn_cuda_round(c, p.hidden, p.hidden_scale, p.a);
+        gn_cuda_grouped(c, p.out, p.hidden, p.hidden_scale, k.w[2], p.first, p.pair, 1);
+    } else {
+        gn_cuda_few(c, p.a, x, k.w[0], NULL, k.expert, gate.cols);
+        gn_cuda_few(c, p.b, x, k.w[1], NULL, k.expert, gate.cols);
+        gn_cuda_swiglu_rows(c, p.a, p.a, p.b);
+        gn_cuda_few(c, p.out, p.a, k.w[2], NULL, k.expert, 1);
+    }
     GN_LAUNCH(mix,
               dim3((unsigned)gn_blocks((size_t)y.cols, THREADS),
                    (unsigned)(y.rows < MOST_ROWS ? y.rows : MOST_ROWS)),

@@ -149,6 +149,18 @@ void gn_cuda_do_embed(gn_cuda *c, const gn_command &k, const int32_t *token);
 void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
                  const int32_t *expert, int share);
 
+/* Whether a step of so many rows is multiplied in f16. */
+bool gn_cuda_many(const gn_cuda *c, int rows);
+/* A row of f16 is filled up to so many numbers. */
+static inline int gn_wide(int cols) { return (cols + 7) / 8 * 8; }
+/* x as rows of f16, gn_wide(x.cols) apart, each divided by its scale. */
+void gn_cuda_round(gn_cuda *c, uint16_t *to, float *scale, gn_m x);
+
+/* Pairs by expert, and their products: grouped.cu, for experts.cu. */
+void gn_cuda_sort_pairs(gn_cuda *c, int *first, int *pair, const int32_t *expert, int pairs, int E);
+void gn_cuda_grouped(gn_cuda *c, gn_m y, const uint16_t *x, const float *scale, const gn_w &w,
+                     const int *first, const int *pair, int share);
+
 void gn_cuda_do_rmsnorm(gn_cuda *c, const gn_command &k); /* norm.cu */
 void gn_cuda_do_gated(gn_cuda *c, const gn_command &k);
 

@@ -260,22 +260,29 @@ finish(gn_m y, const float *scale, const float *bias) {
     row[i] = bias ? row[i] * by + bias[i] : row[i] * by;
 }
 
-static int wide_of(int cols) { return (cols + 7) / 8 * 8; }
-
 /* Rows of W that are widened at a time. */
 static int rows_at_once(const gn_w &w) {
-    const int rows = TILE / wide_of(w.cols) / 64 * 64;
+    const int rows = TILE / gn_wide(w.cols) / 64 * 64;
     return rows < 64 ? 64 : rows < w.rows ? rows : w.rows;
 }
 
+bool gn_cuda_many(const gn_cuda *c, int rows) {
+    return !c->exact && c->kind == GN_READ && rows > FEW;
+}
+
+void gn_cuda_round(gn_cuda *c, uint16_t *to, float *scale, gn_m x) {
+    const int wide = gn_wide(x.cols);
+    GN_LAUNCH(round_rows, dim3((unsigned)x.rows), 256, c->stream, to, scale, wide, x);
+}
+
 static bool many(const gn_cuda *c, const gn_command &k) {
-    return !c->exact && c->kind == GN_READ && k.m[1].rows > FEW && !(k.n & GN_LINEAR_F32);
+    return gn_cuda_many(c, k.m[1].rows) && !(k.n & GN_LINEAR_F32);
 }
 
 size_t gn_cuda_linear_room(const gn_cuda *c, const gn_command &k) {
     if (!many(c, k))
         return 0;
-    const size_t wide = (size_t)wide_of(k.w[0].cols), T = (size_t)k.m[1].rows;
+    const size_t wide = (size_t)gn_wide(k.w[0].cols), T = (size_t)k.m[1].rows;
     return gn_align(T * wide * 2) + gn_align(T * sizeof(float)) +
            gn_align((size_t)rows_at_once(k.w[0]) * wide * 2);
 }
@@ -296,14 +303,14 @@ void gn_cuda_do_linear(gn_cuda *c, const gn_command &k) {
         gn_cuda_few(c, y, x, w, bias, NULL, 1);
         return;
     }
-    const int wide = wide_of(w.cols), some = rows_at_once(w);
+    const int wide = gn_wide(w.cols), some = rows_at_once(w);
     const size_t T = (size_t)x.rows;
     uint16_t *x16 = reinterpret_cast<uint16_t *>(c->scratch);
     float *scale = reinterpret_cast<float *>(c->scratch + gn_align(T * (size_t)wide * 2));
     uint16_t *w16 = reinterpret_cast<uint16_t *>(c->scratch + gn_align(T * (size_t)wide * 2) +
                                                  gn_align(T * sizeof(float)));
     if (!(k.n & GN_LINEAR_SAME)) /* else the product before has just rounded the same x */
-        GN_LAUNCH(round_rows, dim3((unsigned)x.rows), 256, c->stream, x16, scale, wide, x);
+        gn_cuda_round(c, x16, scale, x);
     for (int first = 0; first < w.rows; first += some) {
         const int rows = w.rows - first < some ? w.rows - first : some;
         gn_m part = y;

@@ -72,7 +72,7 @@ void change(fiber *from, fiber *to, bool last) {
 #if defined(__SANITIZE_ADDRESS__)
     const bool home = to == &scheduler;
     __sanitizer_start_switch_fiber(last ? nullptr : &from->fake, home ? main_stack : to->stack,
-                                   home ? main_size : STACK);
+                                   home ? main_size : static_cast<size_t>(STACK));
 #else
     (void)last;
 #endif
