@@ -86,10 +86,12 @@ bool gn_odds_fates(const gn_token_row *row, const gn_sampling *how, gn_fate *out
         out[i].p = out[i].cut ? 0.0f : (float)((double)out[i].p / (cut ? kept : known + rest));
     for (int i = count; i < n; i++)
         out[i] = (gn_fate){0.0f, 0};
-    const bool by_ratio = how->top_p <= 0.0f || how->top_p >= 1.0f || T == 1;
+    const bool nucleus = how->top_p > 0.0f && how->top_p < 1.0f;
     const bool changed =
         how->n_bias > 0 || (how->repeat_penalty != 0.0f && how->repeat_penalty != 1.0f);
-    return !changed && (whole || (cut && by_ratio) || T == 1);
+    /* Where nothing known was cut, how much was kept of the rest is not known. */
+    return !changed &&
+           (whole || (cut && (!nucleus || T == 1)) || (T == 1 && !nucleus && how->min_p <= 0.0f));
 }
 
 void gn_odds_cut(char cut, const gn_sampling *how, char *out, size_t size) {
