@@ -360,6 +360,30 @@ TEST(a_state_file_without_a_row_is_used_and_gets_one) {
     rig_close(&r);
 }
 
+/* The same tokenizer, one byte of the weights another: tokens can be read again, states are not its. */
+TEST(another_model_reads_the_tokens_and_none_of_the_states) {
+    char id[GN_ULID], own[256], command[2048];
+    chat_rig r;
+    converse(id);
+    snprintf(own, sizeof own, "%s", in_folder("other"));
+    snprintf(command, sizeof command,
+             "mkdir -p '%s' && cp '%s'/*.json '%s'/*.jinja '%s'/model.safetensors '%s' && "
+             "printf x | dd of='%s/model.safetensors' bs=1 seek=60000 conv=notrunc 2>/dev/null",
+             own, folder(), folder(), folder(), own, own);
+    CHECK(system(command) == 0);
+    e = (gn_error){0};
+    if (!CHECK(rig_open(&r, own, id, false, &e) && rig_wait(&r)))
+        return;
+    CHECK(strstr(gn_str_text(&r.tui.note), "was held with") != NULL);
+    CHECK(gn_chat_cost(r.chat, r.chat->turns.head).from == GN_HELD_NOT);
+    const int64_t before = r.chat->last.used;
+    CHECK(rig_say(&r, "go on") && rig_head(&r)->reused == 0 && rig_head(&r)->read > before);
+    CHECK(rows(&r, "SELECT count(*) FROM message") == 7 &&
+          rows(&r, "SELECT count(*) FROM checkpoint") == 2);
+    CHECK(rows(&r, "SELECT checkpoint_id FROM session") == 2);
+    rig_close(&r);
+}
+
 TEST(states_on_disk_stay_within_their_budget) {
     chat_rig r;
     forget_all();
