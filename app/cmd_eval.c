@@ -36,6 +36,7 @@ static const gn_option options[] = {
      NULL},
     {0, "logprobs", "K", "keep tokens of choices, too, with K alternatives", GN_TYPE_INTEGER, 0,
      1000, NULL},
+    {0, "durable", NULL, "what was told survives a power cut, too", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "detach", NULL, "go on in the background; eval watch comes back to it", GN_TYPE_FLAG, 0, 0,
      NULL},
     {0, "tui", NULL, "the live screen (--no-tui: lines instead)", GN_TYPE_FLAG, 0, 0, NULL},
@@ -137,7 +138,8 @@ static bool open_store(gn_evaluating *v, gn_error *e) {
     } else if (ok)
         ok = (v->store = gn_args_store(v->a, false, e)) != NULL;
     gn_str_release(&own);
-    return ok;
+    return ok && (!gn_args_flag(v->a, "durable") ||
+                  gn_sql_exec(gn_store_sql(v->store), "PRAGMA synchronous = FULL", e));
 }
 
 /* On a terminal, unless something else was asked for. */

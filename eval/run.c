@@ -1,6 +1,7 @@
 /* run.c - see run.h. */
 #include "eval/run.h"
 
+#include "eval/claim.h"
 #include "eval/work.h"
 
 #include <inttypes.h>
@@ -27,10 +28,9 @@ typedef struct runner {
     const gn_eval_hooks *h;
     const char *baseline;
     gn_eval_outcome *out;
-    char boot[48];
-    bool fresh, anew, stop_asked, paused, claimed;
+    gn_claim row;
+    bool anew;
     double began, beat, flushed;
-    int64_t checkpoint, build;
     int64_t at_start; /* samples there when it began */
     const gn_suite_task *task;
     tally now;
@@ -48,185 +48,16 @@ static gn_sql *sql(const runner *r) { return gn_store_sql(r->store); }
 
 static int interrupts(const runner *r) {
     const int n = r->h->interrupts ? r->h->interrupts(r->h->user) : 0;
-    return n ? n : r->stop_asked;
+    return n ? n : r->row.stop_asked;
 }
 
 static bool is_paused(const runner *r) {
-    return r->paused || (r->h->paused && r->h->paused(r->h->user));
+    return r->row.paused || (r->h->paused && r->h->paused(r->h->user));
 }
 
 static void note(const runner *r, const char *text) {
     if (r->h->note)
         r->h->note(r->h->user, text);
-}
-
-/* ---- the run's row ------------------------------------------------------------------------- */
-
-/* Write the heartbeat and read what others ask of the run. A run that is no longer ours fails. */
-static bool beat(runner *r, gn_error *e) {
-    char now[25];
-    bool row = false;
-    gn_statement *q = gn_sql_prepare(sql(r),
-                                     "UPDATE run SET heartbeat_at = ?1 WHERE id = ?2 AND pid = ?3 "
-                                     "AND boot_id = ?4 AND status = 'running' RETURNING control",
-                                     e);
-    if (!q)
-        return false;
-    gn_utc(now);
-    gn_bind_text(q, 1, gn_slice_of(now));
-    gn_bind_text(q, 2, gn_slice_of(r->out->run));
-    gn_bind_int(q, 3, getpid());
-    gn_bind_text(q, 4, gn_slice_of(r->boot));
-    if (!gn_sql_step(q, &row, e))
-        return false;
-    if (row) {
-        r->stop_asked = gn_slice_is(gn_column_text(q, 0), "stop");
-        r->paused = gn_slice_is(gn_column_text(q, 0), "pause");
-        return gn_sql_run(q, e);
-    }
-    gn_sql_reset(q);
-    r->claimed = false;
-    return gn_fail(e, GN_IO, "run %s was taken over by another process, or removed", r->out->run);
-}
-
-static bool set_status(runner *r, const char *status, gn_error *e) {
-    char now[25];
-    gn_statement *q =
-        gn_sql_prepare(sql(r),
-                       "UPDATE run SET status = ?1, ended_at = ?2, heartbeat_at = ?2, "
-                       "control = 'run' WHERE id = ?3",
-                       e);
-    if (!q)
-        return false;
-    gn_utc(now);
-    gn_bind_text(q, 1, gn_slice_of(status));
-    gn_bind_text(q, 2, gn_slice_of(now));
-    gn_bind_text(q, 3, gn_slice_of(r->out->run));
-    return gn_sql_run(q, e);
-}
-
-static bool give_up(runner *r, const char *id, gn_error *e) {
-    gn_statement *q = gn_sql_prepare(
-        sql(r), "UPDATE run SET status = 'failed', note = 'begun anew' WHERE id = ?", e);
-    (void)r;
-    if (!q)
-        return false;
-    gn_bind_text(q, 1, gn_slice_of(id));
-    return gn_sql_run(q, e);
-}
-
-static bool take(runner *r, const char *id, gn_error *e) {
-    char now[25];
-    gn_statement *q = gn_sql_prepare(
-        sql(r),
-        "UPDATE run SET status = 'running', control = 'run', pid = ?1, boot_id = ?2, heartbeat_at "
-        "= ?3, ended_at = NULL WHERE id = ?4",
-        e);
-    if (!q)
-        return false;
-    gn_utc(now);
-    gn_bind_int(q, 1, getpid());
-    gn_bind_text(q, 2, gn_slice_of(r->boot));
-    gn_bind_text(q, 3, gn_slice_of(now));
-    gn_bind_text(q, 4, gn_slice_of(id));
-    memcpy(r->out->run, id, 27);
-    return gn_sql_run(q, e);
-}
-
-static bool create(runner *r, gn_error *e) {
-    const gn_suite *s = r->suite;
-    char now[25];
-    gn_statement *q =
-        gn_ulid(r->out->run, e)
-            ? gn_sql_prepare(
-                  sql(r),
-                  "INSERT INTO run(id, status, checkpoint_id, build_id, resume_key, seed, "
-                  "fewshot_seed, limit_n, chat_template, options_json, argv, started_at, "
-                  "heartbeat_at, pid, boot_id) VALUES(?1,'running',?2,?3,?4,?5,?6,?7,?8,?9,?10,"
-                  "?11,?11,?12,?13)",
-                  e)
-            : NULL;
-    if (!q)
-        return false;
-    gn_utc(now);
-    gn_bind_text(q, 1, gn_slice_of(r->out->run));
-    gn_bind_int(q, 2, r->checkpoint);
-    gn_bind_int(q, 3, r->build);
-    gn_bind_text(q, 4, gn_slice_of(s->key));
-    gn_bind_int(q, 5, s->o->seed);
-    gn_bind_int(q, 6, s->o->fewshot_seed);
-    if (s->o->limit >= 1)
-        gn_bind_int(q, 7, (int64_t)s->o->limit);
-    gn_bind_int(q, 8, s->o->chat);
-    gn_bind_text(q, 9, gn_str_slice(&s->options));
-    gn_bind_text(q, 10, gn_slice_of(s->o->argv));
-    gn_bind_text(q, 11, gn_slice_of(now));
-    gn_bind_int(q, 12, getpid());
-    gn_bind_text(q, 13, gn_slice_of(r->boot));
-    return gn_sql_run(q, e);
-}
-
-static bool plan_task(runner *r, gn_suite_task *t, gn_error *e) {
-    t->id = gn_results_task(r->store, t->task, t->shots, t->sha, gn_str_slice(&t->json),
-                            t->data.sha, gn_asker_count(t->asker), e);
-    gn_statement *q =
-        t->id ? gn_sql_prepare(
-                    sql(r),
-                    "INSERT OR REPLACE INTO run_task(run_id, task_id, n_planned) VALUES(?,?,?)", e)
-              : NULL;
-    if (!q)
-        return false;
-    gn_bind_text(q, 1, gn_slice_of(r->out->run));
-    gn_bind_int(q, 2, t->id);
-    gn_bind_int(q, 3, t->n_doc * r->suite->o->repeat);
-    return gn_sql_run(q, e);
-}
-
-/* Which run this command is: a new one, one to go on with, one that is done, one that is
- * running elsewhere. In a transaction of its own. */
-static bool claim(runner *r, gn_eval_start *start, gn_error *e) {
-    const gn_eval_options *o = r->suite->o;
-    gn_run_row old;
-    bool found;
-    if (!gn_run_by_key(r->store, r->suite->key, &old, &found, e))
-        return false;
-    const bool done = found && strcmp(old.status, "done") == 0, alive = found && gn_run_alive(&old);
-    const bool was_fresh = found && strstr(gn_str_text(&old.options), "\"fresh\":true");
-    bool ok = true;
-    r->fresh = o->fresh;
-    if (alive) {
-        memcpy(r->out->run, old.id, sizeof old.id);
-        r->out->pid = old.pid;
-        r->out->end = GN_EVAL_BUSY;
-    } else if (done && !o->again && !o->fresh) {
-        memcpy(r->out->run, old.id, sizeof old.id);
-        r->out->end = GN_EVAL_STORED;
-    } else if (found && !done && (!o->fresh || was_fresh)) {
-        start->resumed = true;
-        start->took_over = strcmp(old.status, "running") == 0;
-        r->fresh = was_fresh;
-        r->claimed = ok = take(r, old.id, e);
-    } else {
-        ok = (!found || done || give_up(r, old.id, e)) && create(r, e);
-        r->claimed = ok;
-    }
-    for (int i = 0; ok && r->claimed && i < r->suite->n; i++)
-        ok = plan_task(r, &r->suite->task[i], e);
-    if (found)
-        gn_run_row_release(&old);
-    return ok;
-}
-
-static bool begin_run(runner *r, gn_eval_start *start, gn_error *e) {
-    if (!gn_sql_begin(sql(r), e))
-        return false;
-    if ((r->checkpoint = gn_store_checkpoint(r->store, r->suite->g, e)) &&
-        (r->build = gn_store_build(r->store, r->suite->g, e)) && claim(r, start, e) &&
-        gn_sql_commit(sql(r), e))
-        return true;
-    gn_sql_rollback(sql(r));
-    r->claimed = false;
-    return false;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -277,8 +108,8 @@ static int64_t write_want(runner *r, gn_want *x, gn_error *e) {
         return 0;
     gn_stored_answer said = {.row = {.cache_key = x->key,
                                      .request_hash = x->hash,
-                                     .checkpoint = r->checkpoint,
-                                     .build = r->build,
+                                     .checkpoint = r->row.checkpoint,
+                                     .build = r->row.build,
                                      .kind = generate  ? "generate"
                                              : rolling ? "rolling"
                                                        : "loglikelihood",
@@ -302,7 +133,7 @@ static int64_t write_want(runner *r, gn_want *x, gn_error *e) {
                              .n = (int)x->said.count,
                              .k = r->suite->o->logprobs > 0 ? r->suite->o->logprobs : 0};
     /* A twin's first has written the row, which is as fresh as this one. */
-    return gn_results_said(r->store, &said, (r->fresh || r->anew) && !x->twin, e);
+    return gn_results_said(r->store, &said, (r->row.fresh || r->anew) && !x->twin, e);
 }
 
 static bool write_work(runner *r, gn_work *w, const scored *s, gn_error *e) {
@@ -439,9 +270,9 @@ static bool look_up(runner *r) {
     bool told = false;
     while (!r->error.code) {
         const double now = gn_seconds();
-        if (now - r->beat >= HEARTBEAT_S || (r->paused && now - r->beat >= 0.5)) {
+        if (now - r->beat >= HEARTBEAT_S || (r->row.paused && now - r->beat >= 0.5)) {
             r->beat = now;
-            if (!beat(r, &r->error))
+            if (!gn_claim_beat(&r->row, &r->error))
                 break;
         }
         if (!is_paused(r) || interrupts(r) > 0)
@@ -466,7 +297,7 @@ static bool flush(runner *r, gn_error *e) {
         if (gn_work_complete(r->ready[i]))
             all = score_work(r, r->ready[i], &a, &s[i], &broken) && look_up(r);
     if (ok && (ok = gn_sql_begin(sql(r), e))) {
-        ok = beat(r, e);
+        ok = gn_claim_beat(&r->row, e);
         for (size_t i = 0; ok && i < r->n_ready; i++)
             ok = write_work(r, r->ready[i], &s[i], e);
         ok = ok && gn_sql_commit(sql(r), e);
@@ -578,7 +409,7 @@ static bool add_work(runner *r, int64_t ix, int rep, gn_error *e) {
         return no_memory(e);
     }
     r->all[r->n_all++] = w;
-    if (!gn_work_make(w, r->suite, r->task, ix, rep, r->store, r->fresh || r->anew, e))
+    if (!gn_work_make(w, r->suite, r->task, ix, rep, r->store, r->row.fresh || r->anew, e))
         return false;
     r->bundle.work[r->bundle.n++] = w;
     for (int i = 0; i < w->n_want; i++)
@@ -740,8 +571,8 @@ static bool keep_metrics(runner *r, gn_error *e) {
 static bool end_run(runner *r, bool finished, gn_error *e) {
     if (!gn_sql_begin(sql(r), e))
         return false;
-    if ((!finished || keep_metrics(r, e)) && set_status(r, finished ? "done" : "stopped", e) &&
-        gn_sql_commit(sql(r), e))
+    if ((!finished || keep_metrics(r, e)) &&
+        gn_claim_status(&r->row, finished ? "done" : "stopped", e) && gn_sql_commit(sql(r), e))
         return true;
     gn_sql_rollback(sql(r));
     return false;
@@ -749,7 +580,12 @@ static bool end_run(runner *r, bool finished, gn_error *e) {
 
 bool gn_eval_run(gn_store *store, gn_suite *suite, const char *baseline, const gn_eval_hooks *h,
                  gn_eval_outcome *out, gn_error *e) {
-    runner r = {.store = store, .suite = suite, .h = h, .baseline = baseline, .out = out};
+    runner r = {.store = store,
+                .suite = suite,
+                .row = {.store = store, .suite = suite},
+                .h = h,
+                .baseline = baseline,
+                .out = out};
     gn_eval_start start = {.model = gn_engine_name(suite->g),
                            .sha = suite->checkpoint_sha,
                            .numerics = gn_engine_numerics(suite->g),
@@ -759,20 +595,23 @@ bool gn_eval_run(gn_store *store, gn_suite *suite, const char *baseline, const g
                            .suite = suite,
                            .n = suite->planned};
     *out = (gn_eval_outcome){.n = suite->planned};
-    gn_boot_id(r.boot);
+    gn_boot_id(r.row.boot);
     r.began = r.beat = r.flushed = gn_seconds();
-    if (!begin_run(&r, &start, e))
+    if (!gn_claim_begin(&r.row, &start, e))
         return false;
+    memcpy(out->run, r.row.run, sizeof out->run);
+    out->end = r.row.end;
+    out->pid = r.row.pid;
     if (!count_there(&r, e))
         return false;
     start.run = out->run;
     start.done = out->done;
-    if (r.claimed && h->started)
+    if (r.row.claimed && h->started)
         h->started(h->user, &start);
     bool ok = true;
-    for (int i = 0; ok && r.claimed && i < suite->n && interrupts(&r) == 0; i++)
+    for (int i = 0; ok && r.row.claimed && i < suite->n && interrupts(&r) == 0; i++)
         ok = run_task(&r, &suite->task[i], e);
-    if (r.claimed) {
+    if (r.row.claimed) {
         const bool finished = ok && out->done >= out->n;
         gn_error second = {0};
         if (!end_run(&r, finished, ok ? e : &second))
