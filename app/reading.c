@@ -545,6 +545,69 @@ static bool read_rest(gn_reading *r, const gn_ask *a, int64_t seam, gn_session *
     return true;
 }
 
+/* A conversation that is new may begin as another did: the last state on disk of its turns. *at: the
+ * turn it is at the end of. */
+static gn_session *begun_elsewhere(gn_reading *r, const gn_ask *a, const gn_ids *all, int64_t *at) {
+    for (size_t i = a->n_said; r->cache && i-- > 0;) {
+        const passage *p = gn_passage_find(r, a->said[i].id);
+        gn_session *s = p && a->n_said - i < LOOK_BACK && p->ids.count > 0 ? from_disk(r, p) : NULL;
+        if (!s)
+            continue;
+        const size_t n = (size_t)gn_session_count(s);
+        if (n > all->count || memcmp(gn_session_ids(s), all->id, n * sizeof *all->id) != 0) {
+            gn_session_free(s);
+            continue;
+        }
+        *at = p->id;
+        return s;
+    }
+    return NULL;
+}
+
+bool gn_reading_only(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
+                     gn_error *e) {
+    const double start = gn_seconds();
+    const int64_t last = a->said[a->n_said - 1].id;
+    feeding f = {.hooks = h, .chunk = 256};
+    passage *seam = NULL;
+    gn_str text = {0};
+    gn_ids rest = {0};
+    gn_session *s = NULL;
+    *out = (gn_answered){0};
+    gn_reading_enter(r, a);
+    bool ok = gn_reading_remember(r, a, e) &&
+              gn_reading_render(r, a, a->n_said, 0, false, &text, e) &&
+              find_seam(r, a, gn_str_slice(&text), &seam, &rest, e) &&
+              fits(r, tokens_up_to(r, seam) + (int64_t)rest.count, out, e);
+    int64_t at = seam ? seam->id : -1;
+    ok = ok && gn_reading_deal(r, a, gn_str_slice(&text), at, &rest, e);
+    if (ok && h->heard)
+        h->heard(h->user, a);
+    seam = gn_passage_find(r, at);
+    if (ok) {
+        s = seam ? NULL : begun_elsewhere(r, a, &rest, &at);
+        f.all = (int64_t)rest.count - (s ? gn_session_count(s) : 0);
+        s = s ? s : session_at(r, seam, &f, e);
+        ok = s && read_rest(r, a, at, s, &f, e);
+    }
+    passage *mine = ok ? gn_passage_find(r, last) : NULL;
+    if (mine) {
+        out->read = f.done;
+        out->reused = gn_session_count(s) - f.done;
+        out->used = gn_session_count(s);
+        out->prompt_s = gn_seconds() - start;
+        gn_session_free(mine->state);
+        mine->state = s;
+        s = NULL;
+        gn_reading_save(r, last, true, true);
+    }
+    gn_session_free(s);
+    trim(r, a, out);
+    gn_str_release(&text);
+    gn_ids_release(&rest);
+    return ok;
+}
+
 bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                        gn_error *e) {
     const double start = gn_seconds();
@@ -564,7 +627,7 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
               gn_encode(gn_engine_tokenizer(r->engine), gn_str_slice(&a->prefix), 0, &prefix, e);
     out->begun = (int64_t)(a->begin.count + prefix.count);
     ok = ok && fits(r, tokens_up_to(r, seam) + (int64_t)rest.count + out->begun, out, e);
-    const int64_t at = seam ? seam->id : -1;
+    int64_t at = seam ? seam->id : -1;
     ok = ok && gn_reading_deal(r, a, gn_str_slice(&text), at, &rest, e);
     if (ok && h->heard)
         h->heard(h->user, a);
@@ -577,8 +640,9 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
         from = s ? gn_session_count(s) - (int64_t)known : 0;
         ok = s != NULL;
     } else if (ok) {
-        f.all = (int64_t)rest.count + out->begun;
-        s = session_at(r, seam, &f, e);
+        s = seam ? NULL : begun_elsewhere(r, a, &rest, &at);
+        f.all = (int64_t)rest.count + out->begun - (s ? gn_session_count(s) : 0);
+        s = s ? s : session_at(r, seam, &f, e);
         ok = s && read_rest(r, a, at, s, &f, e);
         if (ok)
             from = gn_session_count(s);

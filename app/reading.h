@@ -35,8 +35,9 @@ typedef struct gn_ask {
     int64_t limit;        /* most tokens; 0: no limit */
     const gn_slice *stop; /* [n_stop] texts that end it; must outlive the engine's thread */
     int n_stop;
-    int top;    /* alternatives told with each token */
-    bool score; /* not to be answered: how likely was what was said last? (gn_reading_score) */
+    int top;        /* alternatives told with each token */
+    bool only_read; /* not to be answered: read, and its state kept on disk (gn_reading_only) */
+    bool score;     /* not to be answered: how likely was what was said last? (gn_reading_score) */
     /* What the answer begins with instead of being generated: ids, then a text. */
     gn_ids begin;
     gn_str prefix;
@@ -101,6 +102,10 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
 /* Score the tokens of what was said last, after all that was said before; out gets them, their
  * ends being places in its text. All of it is read, and nothing kept. GN_INVALID where
  * tokens of what stands before are not known. */
+/* Read up to the end of what was said last, and nothing of an answer. Its state is kept in memory,
+ * and on disk, pinned: wherever a conversation begins with the same tokens it is found. */
+bool gn_reading_only(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
+                     gn_error *e);
 bool gn_reading_score(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h, gn_tokens *out,
                       gn_error *e);
 /* The tokens of everything that was said, a reply at the end too, as they would be read; into

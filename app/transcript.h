@@ -47,6 +47,7 @@ typedef struct gn_turn {
     gn_ids ids;      /* as the model read it; empty: not known yet */
     uint8_t hash[GN_SHA256_BYTES]; /* of its row in chats.db (history.h) */
     bool stored;                   /* it has that row */
+    bool fragment;                 /* of the user's: a text with a state of its own */
     bool edited;                   /* of a reply: a person wrote it */
     gn_held held;
     bool on_disk; /* its state is (also) there */

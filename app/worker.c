@@ -208,6 +208,24 @@ static void score(engine_worker *w, gn_reading *r, const gn_ask *ask) {
     w->answer = -1;
 }
 
+static void only_read(engine_worker *w, gn_reading *r, gn_ask *ask) {
+    const gn_reading_hooks hooks = {.heard = heard, .reading = reading, .user = w};
+    gn_error e = {0};
+    gn_answered done;
+    w->answer = ask->answer;
+    w->told = 0;
+    if (gn_reading_only(r, ask, &hooks, &done, &e)) {
+        gn_event *ev = event_of(w, GN_EVENT_READ);
+        if (ev) {
+            ev->answered = done;
+            gn_ids_append(&ev->held, ask->held.id, ask->held.count);
+        }
+        tell(w, ev);
+    } else
+        fail(w, &e);
+    w->answer = -1;
+}
+
 static void answer(engine_worker *w, gn_reading *r, gn_ask *ask) {
     const gn_reading_hooks hooks = {
         .heard = heard, .reading = reading, .spoken = spoken, .choose = choose_anew, .user = w};
@@ -321,7 +339,9 @@ static void *work(void *user) {
         else if (ask->n_said == 0)
             atomic_store(&w->woken, false);
         else if (r && !atomic_load(&w->closing))
-            ask->score ? score(w, r, ask) : answer(w, r, ask);
+            ask->score       ? score(w, r, ask)
+            : ask->only_read ? only_read(w, r, ask)
+                             : answer(w, r, ask);
         count_all(w);
     }
     if (r)

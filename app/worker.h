@@ -17,6 +17,7 @@ typedef enum gn_event_kind {
     GN_EVENT_TEXT,    /* more of an answer; done: tokens so far, seconds since the first */
     GN_EVENT_HEARD,   /* the tokens of what was said; none is read yet */
     GN_EVENT_DONE,    /* answered */
+    GN_EVENT_READ,    /* what was only to be read has been */
     GN_EVENT_SCORED,  /* made: the tokens of a turn that was to be scored */
     GN_EVENT_COUNTED, /* answer: the tag it was asked with; done: tokens of that text */
     GN_EVENT_FAILED, /* error; answered.full: it does not fit; with answer -1 the engine could not be opened */

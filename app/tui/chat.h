@@ -253,6 +253,11 @@ void gn_chat_queue(gn_chat *c, gn_tui *t, gn_slice argument);
 
 void gn_chat_export(gn_chat *c, gn_tui *t, gn_slice argument); /* chat_export.c */
 
+/* ---- chat_fragment.c ---------------------------------------------------- */
+
+void gn_chat_fragment(gn_chat *c, gn_tui *t, gn_slice argument);
+void gn_chat_fragment_read(gn_chat *c, gn_tui *t, const gn_event *ev);
+
 /* ---- chat_model.c ------------------------------------------------------- */
 
 void gn_chat_model(gn_chat *c, gn_tui *t, gn_slice name);

@@ -206,6 +206,9 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
     case GN_SLASH_MODEL:
         gn_chat_model(c, t, argument);
         break;
+    case GN_SLASH_FRAGMENT:
+        gn_chat_fragment(c, t, argument);
+        break;
     case GN_SLASH_READ:
         gn_chat_read(c, t, argument);
         break;

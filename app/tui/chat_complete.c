@@ -95,6 +95,22 @@ static void export(gn_chat *c, gn_tui *t, gn_choices *out) {
     paths(c, t, out);
 }
 
+/* Their names; after one, files. */
+static void fragments(gn_chat *c, gn_tui *t, gn_choices *out) {
+    gn_error e = {0};
+    gn_statement *q = c->keep.history
+                          ? gn_sql_prepare(gn_history_sql(c->keep.history),
+                                           "SELECT name, body FROM fragment WHERE name IS NOT NULL "
+                                           "ORDER BY name",
+                                           &e)
+                          : NULL;
+    (void)t;
+    for (bool row; q && gn_sql_step(q, &row, &e) && row;)
+        gn_choices_add(out, gn_column_text(q, 0), gn_column_text(q, 1), false);
+    if (q)
+        gn_sql_reset(q);
+}
+
 static void places(gn_chat *c, gn_tui *t, gn_choices *out) {
     for (int i = 0; i < c->keep.n_branch; i++)
         gn_choices_add(out, gn_slice_of(c->keep.branch[i].name), GN_S("branch"), false);
@@ -121,11 +137,12 @@ static const struct {
     gn_slash command;
     source from;
 } arguments[] = {
-    {GN_SLASH_MODEL, paths},     {GN_SLASH_EXPORT, export}, {GN_SLASH_GOTO, places},
-    {GN_SLASH_OPEN, sessions},   {GN_SLASH_PIN, numbers},   {GN_SLASH_SET, settings},
-    {GN_SLASH_READ, paths},      {GN_SLASH_DOC, paths},     {GN_SLASH_TOOLS, paths},
-    {GN_SLASH_PROMPT, prompts},  {GN_SLASH_REGEN, numbers}, {GN_SLASH_EDIT, numbers},
-    {GN_SLASH_INSPECT, numbers}, {GN_SLASH_COPY, blocks},   {GN_SLASH_QUEUE, waiting},
+    {GN_SLASH_MODEL, paths},   {GN_SLASH_EXPORT, export},   {GN_SLASH_FRAGMENT, fragments},
+    {GN_SLASH_GOTO, places},   {GN_SLASH_OPEN, sessions},   {GN_SLASH_PIN, numbers},
+    {GN_SLASH_SET, settings},  {GN_SLASH_READ, paths},      {GN_SLASH_DOC, paths},
+    {GN_SLASH_TOOLS, paths},   {GN_SLASH_PROMPT, prompts},  {GN_SLASH_REGEN, numbers},
+    {GN_SLASH_EDIT, numbers},  {GN_SLASH_INSPECT, numbers}, {GN_SLASH_COPY, blocks},
+    {GN_SLASH_QUEUE, waiting},
 };
 
 static void commands(const gn_tui *t, gn_choices *out, bool colon) {

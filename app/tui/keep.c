@@ -276,7 +276,9 @@ void gn_keep_state(gn_keep *k, const gn_state_told *told, gn_transcript *t, gn_s
                         .numerics = gn_str_text(&k->numerics),
                         .message = turn && turn->stored ? turn->hash : NULL,
                         .path = told->path,
-                        .reason = told->pinned ? "pin" : "turn",
+                        .reason = told->pinned && turn && turn->fragment ? "fragment"
+                                  : told->pinned                         ? "pin"
+                                                                         : "turn",
                         .pinned = told->pinned};
     bool ok = true;
     memcpy(row.prefix, told->prefix, sizeof row.prefix);

@@ -31,6 +31,8 @@
     X(SET, "/set", "[NAME [VALUE]]", "show or change a setting")                                   \
     X(READ, "/read", "FILE[:A-B]|!CMD",                                                            \
       "into the message: a file, lines of it, a command's output")                                 \
+    X(FRAGMENT, "/fragment", "NAME [FILE]",                                                        \
+      "a text by name, its state kept for all that begin with it; FILE makes it")                  \
     X(QUEUE, "/queue", "[N|drop N]", "edit message N of those that wait (the last), or drop it")   \
     X(COPY, "/copy", "[N]", "copy block N of code (the last)")                                     \
     X(EXPORT, "/export", "[md|json|txt|html] [FILE]", "this branch as a file")                     \

@@ -299,6 +299,10 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
 /* It was not answered: the question goes back to where it was written, if that is free. */
 static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
     gn_turn *answer = gn_transcript_turn(&c->turns, ev->answer);
+    if (answer && answer->fragment) {
+        gn_chat_fragment_read(c, t, ev);
+        return;
+    }
     const gn_turn *question = answer ? turn_of(c, answer->parent) : NULL;
     c->answer = -1;
     if (!question && !t->quit && gn_chat_model_failed(c, t, &ev->error))
@@ -416,6 +420,10 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         break;
     case GN_EVENT_DONE:
         on_done(c, t, ev);
+        break;
+    case GN_EVENT_READ:
+        gn_chat_fragment_read(c, t, ev);
+        say_next(c, t);
         break;
     case GN_EVENT_SCORED:
         gn_chat_scored(c, t, ev);

@@ -183,6 +183,15 @@ model() {
 }
 check "/model goes on with another checkpoint, and back when it is broken" model
 
+fragment() {
+    echo "what all of them begin with" >notes.txt
+    options="-n 3" start 80 24 && see "Write a message" && text "/fragment notes notes.txt" && keys Enter && see "the fragment: reused 0 tokens, read " &&
+    text "one" && keys Enter && see " 3 model" && see "t/s, reused" || return 1
+    keys C-d && see "shell>" || return 1
+    options="-n 3" start 80 24 && see "Write a message" && text "/fragment notes" && keys Enter && see ", read 0" && text "two" && keys Enter && see " 3 model" && see "t/s, reused" && ! screen | grep -q "t/s, reused 0" && framed
+}
+check "a fragment is read once, and never again" fragment
+
 plain() { start 80 24 LC_ALL=C && see "Write a message" && framed && ! screen | LC_ALL=C grep -q '[^ -~]' && screen | grep -q -- '----------'; }
 check "the C locale has ASCII alone" plain
 
