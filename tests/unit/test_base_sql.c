@@ -236,3 +236,26 @@ TEST(a_backup_is_whole_and_overwrites_nothing) {
     CHECK(!gn_sql_backup(s, "/nowhere/b.db", &e) && e.code == GN_IO);
     gn_sql_close(s);
 }
+
+/* Where memory cannot be shared between machines: no WAL, and several connections all the same. */
+TEST(on_a_network_file_system_the_journal_is_deleted) {
+    gn_error e = {0};
+    bool row;
+    gn_sql_assume_shared(true);
+    gn_sql *a = opened(at("network.db"), false), *b = opened(at("network.db"), false);
+    gn_sql_assume_shared(false);
+    CHECK(gn_sql_is_shared(a));
+    gn_statement *q = gn_sql_prepare(a, "PRAGMA journal_mode", &e);
+    CHECK(q && gn_sql_step(q, &row, &e) && row && gn_slice_is(gn_column_text(q, 0), "delete"));
+    gn_sql_reset(q);
+    CHECK(gn_sql_exec(a, "CREATE TABLE t(x); INSERT INTO t VALUES(1)", &e));
+    CHECK(gn_sql_begin(b, &e) && gn_sql_exec(b, "INSERT INTO t VALUES(2)", &e) &&
+          gn_sql_commit(b, &e));
+    q = gn_sql_prepare(a, "SELECT sum(x) FROM t", &e);
+    CHECK(q && gn_sql_step(q, &row, &e) && row && gn_column_int(q, 0) == 3);
+    gn_sql_close(a);
+    gn_sql_close(b);
+    gn_sql *c = opened(at("local.db"), false);
+    CHECK(!gn_sql_is_shared(c));
+    gn_sql_close(c);
+}
