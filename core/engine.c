@@ -93,8 +93,11 @@ static bool fits(const gn_engine *g, bool mapped, gn_error *e) {
 }
 
 static bool open_cpu(gn_engine *g, const gn_engine_options *o, gn_error *e) {
-    const gn_cpu_options cpu = {
-        .threads = o->threads, .exact = o->exact, .mapped = o->mapped, .isa = o->isa};
+    const gn_cpu_options cpu = {.threads = o->threads,
+                                .exact = o->exact,
+                                .mapped = o->mapped,
+                                .may_wait = true,
+                                .isa = o->isa};
     return fits(g, o->mapped, e) && (g->device = gn_cpu_open(&cpu, e)) != NULL;
 }
 

@@ -179,8 +179,13 @@ static bool read_back(gn_device *d, void *to, const void *from, size_t bytes, gn
 }
 
 static void step_begin(gn_device *d, gn_step_kind kind, const gn_lanes *lanes) {
-    (void)lanes;
-    gn_cpu_of(d)->kind = kind;
+    gn_cpu *c = gn_cpu_of(d);
+    int tokens = 0;
+    for (int i = 0; i < lanes->n; i++)
+        tokens += lanes->lane[i].count;
+    c->kind = kind;
+    if (lanes->n > 0 && c->steps++ > 0)
+        gn_cpu_place_late(c, tokens);
 }
 
 static void close_cpu(gn_device *d) {
@@ -234,7 +239,8 @@ gn_device *gn_cpu_open(const gn_cpu_options *o, gn_error *e) {
     *c = (gn_cpu){.base = {.op = &ops, .name = "cpu", .host = true},
                   .threads = threads < MAX_THREADS ? threads : MAX_THREADS,
                   .exact = o->exact,
-                  .mapped = o->mapped};
+                  .mapped = o->mapped,
+                  .may_wait = o->may_wait};
     if (!choose(c, o->isa, e) || !(c->pool = gn_pool_new(c->threads, e))) {
         free(c);
         return NULL;

@@ -19,11 +19,15 @@ typedef struct gn_cpu {
     gn_pool *pool;
     int threads;
     bool exact, mapped;
+    bool may_wait; /* weights may stay in their file for the first step */
+    int64_t steps; /* begun */
     gn_isa isa;
     const struct gn_formulas *formula; /* of this isa: formula.h */
     gn_step_kind kind;                 /* of the step under way */
     struct gn_placed *placed; /* place.c: memory of placed weights, freed by gn_cpu_unplace() */
-    void *scratch[256];       /* by thread, grown on demand by gn_cpu_scratch() */
+    gn_weight *late; /* [lates] as they are now; those from next_late on are still in the file */
+    int lates, next_late;
+    void *scratch[256]; /* by thread, grown on demand by gn_cpu_scratch() */
     size_t scratch_bytes[256];
     void *shared; /* scratch all threads read: quantised activations */
     size_t shared_bytes;
@@ -47,6 +51,10 @@ void gn_cpu_copy(gn_device *d, void *to, const void *from, size_t bytes);
 /* cpu.c's table takes these from the other files. */
 bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e); /* place.c */
 void gn_cpu_unplace(gn_cpu *c);
+/* Before a step of so many tokens: place some of the weights that wait. */
+void gn_cpu_place_late(gn_cpu *c, int tokens);
+/* w, or where it is now. */
+const gn_weight *gn_cpu_weight(const gn_cpu *c, const gn_weight *w);
 void gn_cpu_embed(gn_device *d, gn_mat x, const gn_weight *table, const int32_t *token,
                   float scale);                                         /* linear.c */
 void gn_cpu_linear(gn_device *d, gn_mat x, const gn_product *p, int n); /* linear.c */

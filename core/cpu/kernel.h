@@ -22,7 +22,7 @@ enum {
 };
 
 /* gn_weight.layout */
-enum { GN_LAYOUT_ROWS, GN_LAYOUT_PANELS };
+enum { GN_LAYOUT_ROWS, GN_LAYOUT_PANELS, GN_LAYOUT_LATE /* + its place in gn_cpu.late */ };
 
 /* Activations as int8: x = scale * code. Block after block, tokens side by side;
  * token t of block b is at [b * stride + t]. */

@@ -230,6 +230,7 @@ static void panel_product(gn_cpu *c, int thread, float *y, size_t stride, const 
 
 void gn_product_part(gn_cpu *c, int thread, float *y, size_t stride, const gn_weight *w, int i,
                      int first, int count, const gn_input *in) {
+    w = gn_cpu_weight(c, w);
     const uint8_t *from = (const uint8_t *)w->data + (size_t)i * w->step;
     if (w->layout == GN_LAYOUT_PANELS)
         from += (size_t)(first / GN_PANEL) * gn_panel_bytes(w->format, w->cols);
@@ -336,6 +337,7 @@ void gn_cpu_linear(gn_device *d, gn_mat x, const gn_product *p, int n) {
 void gn_cpu_embed(gn_device *d, gn_mat x, const gn_weight *table, const int32_t *token,
                   float scale) {
     gn_cpu *c = gn_cpu_of(d);
+    table = gn_cpu_weight(c, table);
     const size_t row_bytes = gn_row_bytes(table->format, table->cols);
     uint8_t *row = gn_cpu_scratch(c, 0, row_bytes);
     for (int t = 0; t < x.rows; t++) {

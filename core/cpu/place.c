@@ -9,15 +9,25 @@
  *
  * Memory comes from the system in large, aligned pieces that may use huge
  * pages: reading weights is what decoding does, and 4 KiB pages cost a sixth
- * of the bandwidth.
+ * of the bandwidth. Filling it takes longer than a first token does, so where
+ * that is allowed the first step reads the file itself, with the same bits, and
+ * each later one places some more.
  */
 #include "core/cpu/kernel_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { HUGE_PAGE = 1 << 21, ARENA = 1 << 26, PACK_ROWS = 256 };
+enum {
+    HUGE_PAGE = 1 << 21,
+    ARENA = 1 << 26,
+    PACK_ROWS = 256,
+    GIVE_PARTS = 32,
+    LATE_BYTES = 1 << 26, /* placed before a step, and as much again for each */
+    LATE_TOKENS = 16      /* tokens of it */
+};
 
 typedef struct gn_placed {
     struct gn_placed *next;
@@ -116,6 +126,7 @@ void gn_cpu_unplace(gn_cpu *c) {
         munmap(a->map, a->mapped);
         free(a);
     }
+    free(c->late);
 }
 
 /* The work of placing one weight, cut by matrix and rows. */
@@ -124,11 +135,13 @@ typedef struct job {
     uint8_t *to;
     size_t step; /* bytes of a matrix in `to` */
     int parts;   /* of a matrix */
+    int first;   /* part that the next is counted from */
     bool panels;
 } job;
 
-static void move(void *arg, int part, int thread) {
+static void move(void *arg, int nth, int thread) {
     const job *j = arg;
+    const int part = j->first + nth;
     const gn_weight *w = j->w;
     const size_t row_bytes = gn_row_bytes(w->format, w->cols);
     const int i = part / j->parts, first = part % j->parts * PACK_ROWS;
@@ -148,11 +161,29 @@ static void move(void *arg, int part, int thread) {
                       w->format, w->cols, count - r < GN_PANEL ? count - r : GN_PANEL);
 }
 
-bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e) {
-    gn_cpu *c = gn_cpu_of(d);
-    if (keep && c->mapped)
-        return true;
+/* Pages of the file's that held nothing but what is placed now. The mapping is private and
+ * unwritten: they come back if somebody reads them after all. */
+static void drop(const void *data, size_t bytes) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)data;
+    const uintptr_t begin = (from + page - 1) / page * page, end = (from + bytes) / page * page;
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
 
+/* Where the rows of a part begin in the file. */
+static const uint8_t *source(const job *j, int part) {
+    const gn_weight *w = j->w;
+    return (const uint8_t *)w->data + (size_t)(part / j->parts) * w->step +
+           (size_t)(part % j->parts * PACK_ROWS) * gn_row_bytes(w->format, w->cols);
+}
+
+static size_t bytes_of(const gn_weight *w) {
+    return (size_t)(w->n - 1) * w->step + (size_t)w->rows * gn_row_bytes(w->format, w->cols);
+}
+
+/* Into memory of ours; false, and w as it was, when there is none. give: some at a time, and the
+ * file's pages back behind it, so that there is never much more than one copy. */
+static bool place_now(gn_cpu *c, gn_weight *w, bool give) {
     const bool panels = gn_reads_quants(c, w);
     const size_t step =
         panels ? (size_t)((w->rows + GN_PANEL - 1) / GN_PANEL) * gn_panel_bytes(w->format, w->cols)
@@ -163,10 +194,59 @@ bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e) {
              .parts = (w->rows + PACK_ROWS - 1) / PACK_ROWS,
              .panels = panels};
     if (!j.to)
-        return gn_fail(e, GN_NO_MEMORY, "no memory for a weight of %zu bytes", step * (size_t)w->n);
-    gn_pool_run(c->pool, w->n * j.parts, move, &j);
+        return false;
+    const int all = w->n * j.parts;
+    const uint8_t *end = (const uint8_t *)w->data + bytes_of(w);
+    for (int part; (part = j.first) < all; j.first += GIVE_PARTS) {
+        const int some = all - part < GIVE_PARTS ? all - part : GIVE_PARTS;
+        gn_pool_run(c->pool, some, move, &j);
+        const uint8_t *next = part + some < all ? source(&j, part + some) : end;
+        if (give)
+            drop(source(&j, part), (size_t)(next - source(&j, part)));
+    }
     w->data = j.to;
     w->step = step;
     w->layout = panels ? GN_LAYOUT_PANELS : GN_LAYOUT_ROWS;
     return true;
+}
+
+/* Leave w in its file for now. The list doubles when it is full. */
+static bool leave(gn_cpu *c, gn_weight *w) {
+    if ((c->lates & (c->lates - 1)) == 0) {
+        gn_weight *more = realloc(c->late, sizeof *more * 2 * (size_t)(c->lates + 1));
+        if (!more)
+            return false;
+        c->late = more;
+    }
+    c->late[c->lates] = *w;
+    w->layout = GN_LAYOUT_LATE + c->lates++;
+    return true;
+}
+
+const gn_weight *gn_cpu_weight(const gn_cpu *c, const gn_weight *w) {
+    return w->layout < GN_LAYOUT_LATE ? w : &c->late[w->layout - GN_LAYOUT_LATE];
+}
+
+void gn_cpu_place_late(gn_cpu *c, int tokens) {
+    size_t left = LATE_BYTES * (size_t)(1 + tokens / LATE_TOKENS);
+    while (c->next_late < c->lates && left) {
+        gn_weight *w = &c->late[c->next_late];
+        const size_t bytes = bytes_of(w);
+        if (!place_now(c, w, true)) { /* without memory of ours, the file's goes on to serve */
+            c->next_late = c->lates;
+            return;
+        }
+        c->next_late++;
+        left -= bytes < left ? bytes : left;
+    }
+}
+
+bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e) {
+    gn_cpu *c = gn_cpu_of(d);
+    if (keep && c->mapped)
+        return true;
+    if (keep && c->may_wait && leave(c, w))
+        return true;
+    return place_now(c, w, false) ||
+           gn_fail(e, GN_NO_MEMORY, "no memory for a weight of %zu bytes", bytes_of(w));
 }

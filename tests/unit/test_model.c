@@ -354,6 +354,29 @@ TEST(weights_left_in_the_file_give_the_same_bits) {
     same_bits((gn_cpu_options){.threads = 2, .mapped = true});
 }
 
+/* The first step reads the file, later ones what has been placed since. */
+TEST(weights_that_wait_in_the_file_give_the_same_bits_before_and_after) {
+    static const char *const file[] = {"", "/model.gguf", "-q8_0/model.gguf"};
+    for (int i = 0; i < MODELS * 6; i++) {
+        char path[256];
+        toy m, n;
+        gn_error e = {0};
+        struct stat st;
+        gn_cpu_options o = {.threads = 2, .exact = i % 2};
+        snprintf(path, sizeof path, "tests/oracle/models/%s%s", models[i / 6], file[i / 2 % 3]);
+        if (stat(path, &st))
+            continue;
+        if (!CHECK(toy_open(&m, path, &o, &e)))
+            continue;
+        o.may_wait = true;
+        if (CHECK(toy_open(&n, path, &o, &e)))
+            for (int step = 0; step < 3; step++)
+                CHECK_SAME(whole(&n, A, NA), whole(&m, A, NA), (size_t)m.config.vocab);
+        toy_close(&n);
+        toy_close(&m);
+    }
+}
+
 TEST(every_instruction_set_answers_alike_within_tolerance) {
     enum { N_ISA = 4 };
     static const char *const isa[N_ISA] = {"plain", "avx2", "avx512", "avx512bf16"};
