@@ -38,6 +38,7 @@ json.dump({"version": "1.0", "added_tokens": rows, "normalizer": None,
            "model": {"type": "BPE", "dropout": None, "unk_token": None, "ignore_merges": False, "vocab": vocab,
                      "merges": []}}, open("model/tokenizer.json", "w"))
 open("model/chat_template.jinja", "w").write(
+    "{% if documents or tools %}<|start|>{{ documents | length }} {{ (tools or []) | length }}<|end|>\n{% endif %}"
     "{% for m in messages %}<|start|>{{ m.role }}<|role|>{{ m.content }}<|end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|start|>assistant<|role|>{% endif %}")
 PY
@@ -191,6 +192,16 @@ fragment() {
     options="-n 3" start 80 24 && see "Write a message" && text "/fragment notes" && keys Enter && see ", read 0" && text "two" && keys Enter && see " 3 model" && see "t/s, reused" && ! screen | grep -q "t/s, reused 0" && framed
 }
 check "a fragment is read once, and never again" fragment
+
+led() {
+    printf 'the ferry leaves at ten\nit takes five minutes\n' >ferry.txt && echo '[{"name": "weather"}]' >tools.json
+    options="-n 3" start 80 24 && see "Write a message" && text "/doc ferry.txt" && keys Enter && see "document ferry.txt: " &&
+    text "/tools tools.json" && keys Enter && see "1 tool (weather): " && text "when" && keys Enter && see " 2 model" && see "t/s, reused" || return 1
+    keys C-d && see "shell>" || return 1
+    options="-n 3 -c" start 80 24 && see " 2 model" && see " D doc     ferry.txt" && see ' T tools   {"name":"weather"}' &&
+    text "and back" && keys Enter && see " 4 model" && see "t/s, reused" && ! screen | grep " 4 model" -A 3 | grep -q "reused 0" && framed
+}
+check "documents and tools are there when the conversation goes on, and are not read again" led
 
 plain() { start 80 24 LC_ALL=C && see "Write a message" && framed && ! screen | LC_ALL=C grep -q '[^ -~]' && screen | grep -q -- '----------'; }
 check "the C locale has ASCII alone" plain
