@@ -15,11 +15,12 @@
 #include <string.h>
 
 enum {
-    WARPS = 4,          /* of a block: rows of W */
-    TOKENS = 8,         /* most rows of x a warp multiplies a row of W with */
-    FEW = 8,            /* rows of a step that cuBLAS is not worth */
-    TILE = 32 << 20,    /* weights widened at a time */
-    STAGING = 64 << 20, /* bytes of a file that wait on the device to be laid out */
+    WARPS = 4,           /* of a block: rows of W */
+    TOKENS = 8,          /* most rows of x a warp multiplies a row of W with */
+    MOST_ROWS = 1 << 16, /* of W in one launch */
+    FEW = 8,             /* rows of a step that cuBLAS is not worth */
+    TILE = 32 << 20,     /* weights widened at a time */
+    STAGING = 64 << 20,  /* bytes of a file that wait on the device to be laid out */
 };
 
 /* ---- placing ------------------------------------------------------------------ */
@@ -200,10 +201,14 @@ void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
     in.expert = expert;
     in.share = share;
     in.aligned = x.stride % 4 == 0 && reinterpret_cast<uintptr_t>(x.data) % 16 == 0;
-    if (y.rows == 0)
-        return;
-    assert(gn_blocks((size_t)w.rows, WARPS) <= 65535); /* of a grid's second dimension */
-    GN_BY_FORMAT(w.format, few_of<F>(c, in))
+    /* A grid's second dimension has an end, and vocabularies go beyond it. */
+    for (int row = 0; row < w.rows && y.rows; row += MOST_ROWS) {
+        in.w.rows = w.rows - row < MOST_ROWS ? w.rows - row : MOST_ROWS;
+        in.w.data = w.data + (size_t)row * w.row;
+        in.y.data = y.data + row;
+        in.bias = bias ? bias + row : NULL;
+        GN_BY_FORMAT(w.format, few_of<F>(c, in))
+    }
 }
 
 /* ---- many rows --------------------------------------------------------------------- */

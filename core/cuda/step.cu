@@ -130,14 +130,16 @@ static const int32_t *send_table(gn_cuda *c) {
         return NULL;
     uint8_t *to = c->stage[c->next_stage];
     gn_cuda_check(c, cudaEventSynchronize(c->staged[c->next_stage]), "waiting for it");
-    memcpy(to, c->lanes.data(), lanes);
+    if (lanes)
+        memcpy(to, c->lanes.data(), lanes);
     int *owner = reinterpret_cast<int *>(to + lanes);
     for (int t = 0; t < c->rows; t++)
         owner[t] = -1;
     for (size_t i = 0; i < c->lanes.size(); i++)
         for (int t = 0; t < c->lanes[i].count; t++)
             owner[c->lanes[i].first + t] = (int)i;
-    memcpy(to + lanes + owners, c->ints.data(), ints);
+    if (ints)
+        memcpy(to + lanes + owners, c->ints.data(), ints);
     if (all)
         gn_cuda_check(c, cudaMemcpyAsync(c->on_device, to, all, cudaMemcpyHostToDevice, c->stream),
                       "a copy to it");

@@ -114,6 +114,12 @@ TEST(a_few_rows_are_multiplied_in_f32_in_every_format) {
     close_pair(p);
 }
 
+TEST(a_vocabulary_longer_than_a_grid_is_multiplied_to_its_end) {
+    pair p = open_pair(true);
+    CHECK(linear_off(p, GN_F16, 1, (1 << 16) + 70, GN_WRITE, true) < 1e-6);
+    close_pair(p);
+}
+
 TEST(many_rows_are_multiplied_in_f16_in_every_format) {
     pair p = open_pair(false);
     for (int f = 0; f < GN_FORMATS; f++) {
