@@ -1,7 +1,7 @@
 """Time of an evaluation: gneiss eval against lm-evaluation-harness with transformers, the same model and questions.
 
     pip install lm-eval==0.4.13 transformers==5.24.0 torch
-    python tests/bench/eval.py build/release/gneiss [--rounds 2] [--threads 2] [--model DIR] [--out tests/bench/eval.csv]
+    python tests/bench/eval.py build/release/gneiss [--rounds 2] [--threads 2] [--model DIR] [--sets choices,shots] [--out tests/bench/eval.csv]
 
 Two sets of multiple choice, of words drawn with seed 1:
     choices  24 documents of 120 tokens, four endings of 42 each (the shape of HellaSwag)
@@ -106,6 +106,7 @@ def main():
     p.add_argument("--rounds", type=int, default=2)
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--model")
+    p.add_argument("--sets", default=",".join(SETS))
     p.add_argument("--out", default=str(ROOT / "tests/bench/eval.csv"))
     a = p.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -122,7 +123,7 @@ def main():
         tools = {("gneiss", "fast"): lambda n: run_gneiss(a.gneiss, model, folder, n, a.threads, "fast"),
                  ("gneiss", "exact"): lambda n: run_gneiss(a.gneiss, model, folder, n, a.threads, "exact"),
                  ("lm-eval", "batch 1"): lambda n: harness.run(n, 1), ("lm-eval", "batch 8"): lambda n: harness.run(n, 8)}
-        for name in SETS:
+        for name in a.sets.split(","):
             for key in tools:  # warm; the harness's first request costs no more than its others
                 if key[0] == "gneiss":
                     tools[key](name)
@@ -134,7 +135,7 @@ def main():
                     print(*rows[-1], flush=True)
     with open(a.out, "w", newline="") as f:
         csv.writer(f).writerows([["set", "tool", "setting", "round", "seconds", "tokens_asked", "tokens_read", "acc", "load"], *rows])
-    for name in SETS:
+    for name in a.sets.split(","):
         best = {key: min(float(r[4]) for r in rows if r[0] == name and (r[1], r[2]) == key) for key in tools}
         theirs = min(v for k, v in best.items() if k[0] == "lm-eval")
         print(f"{name}: gneiss fast {best['gneiss', 'fast']:.3f} s, exact {best['gneiss', 'exact']:.3f} s, lm-eval {theirs:.3f} s: "
