@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Real weights: greedy text of SmolLM2-135M-Instruct equals transformers' on the dequantised weights, 64 tokens
-# on ten prompts (tests/oracle/make_smollm2.py). The model is what ./try uses: $GNEISS_SMOLLM2, or fetched once.
-data=${XDG_DATA_HOME:-} smollm2=${GNEISS_SMOLLM2:-}
+# on ten prompts (tests/oracle/make_smollm2.py). The model is $SMOLLM2_GGUF, or fetched once.
+data=${XDG_DATA_HOME:-} smollm2=${SMOLLM2_GGUF:-}
 . "$(dirname "$0")/lib.sh"
 expect=$root/tests/oracle/smollm2.jsonl
 m=$smollm2

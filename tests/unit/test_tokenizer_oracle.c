@@ -357,10 +357,10 @@ TEST(a_gguf_names_the_same_tokenizers) {
 /* --- a vocabulary of the world --- */
 
 TEST(the_vocabulary_of_smollm2_is_as_tokenizers_does) {
-    const char *path = getenv("GNEISS_SMOLLM2");
+    const char *path = getenv("SMOLLM2_GGUF");
     gn_error e = {0};
     if (!path) {
-        printf("  1 test left out: GNEISS_SMOLLM2 names no SmolLM2 GGUF\n");
+        printf("  1 test left out: SMOLLM2_GGUF names no SmolLM2 GGUF\n");
         return;
     }
     gn_tensors *file = gn_tensors_open(path, &e);
