@@ -55,14 +55,14 @@ def words(r):
 
 
 def talks(r):
-    """Whole conversations of three turns, in Granite's chat form."""
+    """Conversations of three turns: the likelihood of the third answer, which needs the first."""
     rows = []
-    for _ in range(24):
+    for _ in range(40):
         turns, _ = data.memory(r, True)
         text = "".join(f"<|start_of_role|>user<|end_of_role|>{q}<|end_of_text|>\n"
                        f"<|start_of_role|>assistant<|end_of_role|>{a}<|end_of_text|>\n"
-                       for q, a in turns)
-        rows.append(dict(text=text))
+                       for q, a in turns[:-1])
+        rows.append(dict(before=text, question=turns[-1][0], answer=turns[-1][1]))
     return rows
 
 

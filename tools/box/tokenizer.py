@@ -14,7 +14,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 SPECIAL = ["<|end_of_text|>", "<|start_of_role|>", "<|end_of_role|>", "<|pad|>", "<|unk|>"]
-PATTERN = r" ?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+# Digits alone, then GPT-2's pieces, for which GGUF files have a name (smollm). Its contractions ('s) are
+# two pieces here: no merge has an apostrophe and a letter, so the ids are the same.
 ASCII = re.compile(r" ?[A-Za-z]+|[0-9]| ?[^\sA-Za-z0-9]+|\s+(?!\S)|\s+")
 
 
@@ -86,10 +87,11 @@ def main():
     for s in SPECIAL:
         del vocab[s]
     level = dict(type="ByteLevel", add_prefix_space=False, trim_offsets=True, use_regex=False)
-    split = dict(type="Split", pattern=dict(Regex=PATTERN), behavior="Isolated", invert=False)
+    digits = dict(type="Digits", individual_digits=True)
+    gpt2 = dict(level, use_regex=True)
     tokenizer = dict(
         version="1.0", truncation=None, padding=None, added_tokens=added, normalizer=None,
-        pre_tokenizer=dict(type="Sequence", pretokenizers=[split, level]),
+        pre_tokenizer=dict(type="Sequence", pretokenizers=[digits, gpt2]),
         post_processor=None, decoder=dict(level),
         model=dict(type="BPE", dropout=None, unk_token=None, continuing_subword_prefix=None,
                    end_of_word_suffix=None, fuse_unk=False, byte_fallback=False,
