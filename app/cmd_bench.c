@@ -177,8 +177,9 @@ static bool run_test(benching *b, const gn_bench_test *t, int threads, gn_error 
             (result){.test = t, .threads = threads, .model = i < b->models ? &b->model[i] : NULL};
     b->results += n;
     if (t->kind != GN_BENCH_SCORE && t->kind != GN_BENCH_FEWSHOT)
-        for (int i = 0; i < b->models; i++) /* once for the pages and the caches */
-            if (!gn_bench_slice(&b->model[i], t, &ignored, e))
+        for (int i = 0; i < 2 * b->models;
+             i++) /* for the pages, and for weights that wait in them */
+            if (!gn_bench_slice(&b->model[i % b->models], t, &ignored, e))
                 return gn_context(e, "%s", t->name);
     for (int round = 0; round < b->rounds; round++)
         for (int k = 0; k < 2 * n; k++) {

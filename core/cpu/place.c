@@ -25,7 +25,7 @@ enum {
     ARENA = 1 << 26,
     PACK_ROWS = 256,
     GIVE_PARTS = 32,
-    LATE_BYTES = 1 << 26, /* placed before a step, and as much again for each */
+    LATE_BYTES = 1 << 28, /* placed before a step, and as much again for each */
     LATE_TOKENS = 16      /* tokens of it */
 };
 

@@ -160,9 +160,9 @@ class Session:
             got.append((first, b, c, last))
         return got
 
-    def speeds(self, model, prompts, tokens, depth=0, threads=2, rounds=None, folder=None, against="llama.cpp", extra=()):
+    def speeds(self, model, prompts, tokens, depth=0, threads=0, rounds=None, folder=None, against="llama.cpp", extra=()):
         """Prompts and generating, all in one process a turn."""
-        folder = folder or self.a.llama
+        folder, threads = folder or self.a.llama, threads or self.a.threads
         if not self.has(folder, "llama-bench"):
             return
         ask = ["--tests", "pp,tg", "-p", ",".join(map(str, prompts)) or "0", "-n", str(tokens), "-d", str(depth)]
@@ -344,6 +344,7 @@ def main():
     p.add_argument("--hf", default="")
     p.add_argument("--out", required=True)
     p.add_argument("--rounds", type=int, default=5)
+    p.add_argument("--threads", type=int, default=2, help="of speeds that are not about threads (2)")
     p.add_argument("--only", default="", help="parts of the plan whose name this regular expression finds")
     p.add_argument("--seconds", type=float, default=0, help="begin nothing after so many")
     p.add_argument("--append", action="store_true", help="keep the rows of --out that are not measured again")
