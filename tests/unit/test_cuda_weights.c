@@ -133,18 +133,23 @@ TEST(many_rows_are_multiplied_in_f16_in_every_format) {
 TEST(products_of_one_input_and_of_another_are_kept_apart) {
     pair p = open_pair(false);
     gn_weight host = random_weight(GN_Q8_0, 1, 64, 96, 7), w = placed(p.gpu, host);
-    gn_mat x = matrix(20, 96, 1), z = matrix(20, 96, 2), a = matrix(20, 64, 3), b = a, c = a, d = a;
-    gn_mat gx = mat_on_gpu(p, x), gz = mat_on_gpu(p, z), ga = mat_on_gpu(p, a),
-           gb = mat_on_gpu(p, a), gc = mat_on_gpu(p, a), gd = mat_on_gpu(p, a);
+    gn_mat x = matrix(20, 96, 1), z = matrix(20, 96, 2), y = matrix(20, 64, 3);
+    gn_mat gx = mat_on_gpu(p, x), gz = mat_on_gpu(p, z), ga = mat_on_gpu(p, y),
+           gb = mat_on_gpu(p, y), gc = mat_on_gpu(p, y), gd = mat_on_gpu(p, y);
     gn_step_begin(p.gpu, GN_READ, &(gn_lanes){0});
     gn_linear(p.gpu, gx, (gn_product[]){{ga, &w, NULL}, {gb, &w, NULL}}, 2);
     gn_linear(p.gpu, gz, (gn_product[]){{gc, &w, NULL}, {gd, &w, NULL}}, 2);
     gn_step_end(p.gpu);
-    a = back(p, ga);
-    b = back(p, gb);
-    c = back(p, gc);
-    d = back(p, gd);
+    const gn_mat a = back(p, ga), b = back(p, gb), c = back(p, gc), d = back(p, gd);
     CHECK(same(a, b) && same(c, d) && !same(a, c));
+    drop(p, a, ga);
+    drop(p, b, gb);
+    drop(p, c, gc);
+    drop(p, d, gd);
+    drop(p, x, gx);
+    drop(p, z, gz);
+    free(y.data);
+    free((void *)host.data);
     close_pair(p);
 }
 
@@ -171,6 +176,10 @@ TEST(numbers_beyond_f16_are_multiplied_all_the_same) {
         if (!CHECK(sqrt(off / all) < 1e-3))
             printf("  2^%d: %.2e\n", 8 * t - 44, sqrt(off / all));
     }
+    free(got.data);
+    free((void *)host.data);
+    drop(p, x, gx);
+    drop(p, y, gy);
     close_pair(p);
 }
 

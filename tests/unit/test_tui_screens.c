@@ -66,7 +66,8 @@ TEST(no_size_of_screen_is_too_small) {
                        "type hello there, how are you?\nkey Alt+Enter\ntype second\nkey Enter\n"
                        "tick 50\ntype queued while it answers\nkey Enter\nwait done\n"
                        "key PgUp PgUp PgDn Esc g G k k j F1 PgDn q i Up F1\nresize %dx%d\n"
-                       "key q\nkey Esc F2 Tab O j Space k Space c q Left O Tab G g q i\nresize 3x2\ntype ab\nresize 200x60\nsave x\n",
+                       "key q\nkey Esc F2 Tab O j Space k Space c q Left O Tab G g q i\nresize "
+                       "3x2\ntype ab\nresize 200x60\nsave x\n",
                        cols, rows, rows, cols);
             if (!CHECK(gn_script_run(gn_str_slice(&steps), "sizes", ignore, NULL, &e)))
                 printf("  %dx%d: %s\n", cols, rows, e.message);
