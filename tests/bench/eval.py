@@ -14,7 +14,7 @@ The tools take turns, A B C D D C B A. Seconds are those of evaluating, with the
 
 import sys
 
-sys.path.pop(0)  # a script beside this one is called typing.py
+sys.path.pop(0)  # a script beside this one is called keystrokes.py
 
 import argparse
 import csv

@@ -1,6 +1,6 @@
-"""typing.py - how long from a key to the screen while the model writes.
+"""keystrokes.py - how long from a key to the screen while the model writes.
 
-    tests/bench/typing.py GNEISS MODEL ENDS [KEYS] [-- more arguments for gneiss chat]
+    tests/bench/keystrokes.py GNEISS MODEL ENDS [KEYS] [-- more arguments for gneiss chat]
 
 Runs a chat in a terminal of its own, has the model write without end (ENDS, the ids of its end
 marks as "0,2", are biased away), and types rare letters at a person's pace. A key's time is from the write into the
@@ -53,7 +53,7 @@ class Terminal:
         got, end = b"", time.monotonic() + seconds
         while text not in got:
             if time.monotonic() > end:
-                sys.exit(f"typing.py: {text!r} did not come within {seconds} s")
+                sys.exit(f"keystrokes.py: {text!r} did not come within {seconds} s")
             got += self.read(0.5)
 
 
@@ -71,7 +71,7 @@ def measure(term, keys):
         while letter.encode() not in got:
             got += term.read(2)
             if time.monotonic() - start > 5:
-                sys.exit(f"typing.py: key {i} was not shown within 5 s")
+                sys.exit(f"keystrokes.py: key {i} was not shown within 5 s")
         times.append((time.monotonic() - start) * 1e3)
     return times, wrote
 
