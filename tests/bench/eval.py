@@ -12,10 +12,6 @@ request at a time, as where its numbers are compared, and eight; transformers' M
 The tools take turns, A B C D D C B A. Seconds are those of evaluating, with the model loaded; the accuracies must agree.
 """
 
-import sys
-
-sys.path.pop(0)  # a script beside this one is called keystrokes.py
-
 import argparse
 import csv
 import json

@@ -11,7 +11,6 @@ a time; loading is not in the time. The last line printed is the number.
 """
 import sys, time
 
-sys.path.pop(0)  # this folder: a file of it has the name of a module torch needs
 import torch
 from transformers import AutoModelForCausalLM, GraniteMoeHybridConfig, GraniteMoeHybridForCausalLM
 
