@@ -14,6 +14,7 @@ gn_engine_options gn_args_engine_options(const gn_args *a) {
         .ctx = gn_args_integer(a, "ctx", 0),
         .state_mem = gn_args_size(a, "state-mem", 0),
         .mapped = gn_args_flag(a, "mmap"),
+        .trust_states = strcmp(gn_args_text(a, "state-verify", "on"), "off") == 0,
     };
 }
 

@@ -154,6 +154,7 @@ static bool open_device(gn_engine *g, const gn_engine_options *o, gn_error *e) {
         return gn_where(e, "--backend");
     }
     g->state_mem = o->state_mem ? o->state_mem : DEFAULT_STATE_MEM;
+    g->trust_states = o->trust_states;
     if (strcmp(backend, "cuda") == 0)
         return open_cuda(g, o, e) || gn_context(e, "--backend cuda");
     if (automatic && !o->isa) {

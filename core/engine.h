@@ -28,6 +28,7 @@ struct gn_engine {
     gn_sampling sampling;
     int64_t context;
     size_t state_mem;
+    bool trust_states;
     int batch_tokens;
     gn_str warnings;
     char sha[GN_SHA256_HEX]; /* "" until it was asked for */

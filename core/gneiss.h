@@ -49,6 +49,7 @@ typedef struct gn_engine_options {
     int64_t ctx;               /* most tokens a sequence may hold; 0: the checkpoint's limit */
     size_t state_mem;          /* bytes of states kept while scoring and generating; 0: 512 MiB */
     bool mapped;               /* leave weights in the file (models larger than memory) */
+    bool trust_states;         /* of a saved state only what is small is checked by its sum */
     const char *isa;           /* instruction set, for tests; NULL: the best there is */
     const char *chat_template; /* template source instead of the checkpoint's; NULL: its own */
     /* While it loads, done of all bytes; false cancels. May be NULL. */
