@@ -180,10 +180,17 @@ static bool set_up(gn_sql *s, bool read_only, gn_error *e) {
         return gn_where(e, "%s", s->path);
     }
     s->shared = on_network(s->path);
-    return gn_sql_exec(s,
-                       s->shared ? "PRAGMA journal_mode = DELETE"
-                                 : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-                       e);
+    /* SQLite does not wait by itself when two that make a file change its journal at once. */
+    const char *text = s->shared ? "PRAGMA journal_mode = DELETE"
+                                 : "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL";
+    int why = SQLITE_BUSY;
+    for (int waited = 0; waited < PATIENCE_MS; waited += 10) {
+        why = sqlite3_exec(s->db, text, NULL, NULL, NULL);
+        if ((why & 0xff) != SQLITE_BUSY)
+            break;
+        sqlite3_sleep(10);
+    }
+    return why == SQLITE_OK || failed(s, why, e);
 }
 
 /* To read in WAL mode one writes a file beside the database. Where that is impossible (a folder or a
