@@ -109,7 +109,7 @@ garbage() { head -c 9000 /dev/urandom >g.db && cp g.db g2.db && code 3 small g.d
 check "garbage: refused, left as it was" garbage
 newer() { small n.db >/dev/null 2>&1 && printf '\000\000\003\347' | dd of=n.db bs=1 seek=60 conv=notrunc status=none && code 3 small n.db && grep -q "newer gneiss" err; }
 check "a database of a newer gneiss: refused" newer
-other() { printf 'SQLite format 3\0' >/dev/null; python3 -c 'import sqlite3; d = sqlite3.connect("o.db"); d.execute("CREATE TABLE x(y)"); d.commit()' 2>/dev/null || return 0; code 3 small o.db && grep -q "another program" err; }
+other() { cp whole.db o.db && printf 'mine' | dd of=o.db bs=1 seek=68 conv=notrunc 2>/dev/null && code 3 small o.db && grep -q "another program" err; } # its application id
 check "a database of another program: refused" other
 read_only() {
     small r.db >/dev/null 2>&1 && chmod a-w r.db
