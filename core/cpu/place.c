@@ -58,44 +58,57 @@ size_t gn_panel_bytes(int format, int cols) {
     return blocks * (size_t)gn_panel_words(format) * 64 + halves;
 }
 
-/* Sixteen whole rows, the format a constant. Rows are far apart: what comes is asked for early. */
-static inline __attribute__((always_inline)) void pack_rows(uint8_t *panel, const uint8_t *data,
-                                                            size_t row_bytes, size_t blocks,
-                                                            const int format, const int bytes) {
-    const bool last = format == GN_Q6_K || format == GN_Q3_K, odd = gn_panel_odd(format);
-    const int words = gn_panel_words(format), first = odd && !last ? 2 : 0;
-    for (size_t b = 0; b < blocks; b++) {
-        uint8_t *word = panel + gn_panel_word(b, format), *half = panel + gn_panel_half(b, format);
-        for (int r = 0; r < GN_PANEL; r++) {
-            const uint8_t *from = data + (size_t)r * row_bytes + b * (size_t)bytes;
-            for (int ahead = 0; ahead < bytes; ahead += 64)
-                __builtin_prefetch(from + 512 + ahead);
-            if (odd)
-                memcpy(half + 2 * r, from + (last ? bytes - 2 : 0), 2);
-            for (int i = 0; i < words; i++)
-                memcpy(word + 64 * i + 4 * r, from + first + 4 * i, 4);
-        }
-    }
+typedef uint32_t four_words __attribute__((vector_size(16)));
+
+static inline four_words load_words(const uint8_t *at) {
+    four_words v;
+    memcpy(&v, at, sizeof v);
+    return v;
+}
+static inline void store_words(uint8_t *at, four_words v) { memcpy(at, &v, sizeof v); }
+
+/* Four words of four rows that lie step apart, word by word to 64 bytes apart. */
+static inline void turn(uint8_t *to, const uint8_t *from, size_t step) {
+    const four_words a = load_words(from), b = load_words(from + step);
+    const four_words c = load_words(from + 2 * step), d = load_words(from + 3 * step);
+    const four_words ab01 = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    const four_words ab23 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const four_words cd01 = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    const four_words cd23 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    store_words(to, __builtin_shufflevector(ab01, cd01, 0, 1, 4, 5));
+    store_words(to + 64, __builtin_shufflevector(ab01, cd01, 2, 3, 6, 7));
+    store_words(to + 128, __builtin_shufflevector(ab23, cd23, 0, 1, 4, 5));
+    store_words(to + 192, __builtin_shufflevector(ab23, cd23, 2, 3, 6, 7));
 }
 
-/* The formats that are read most; false for the others. */
-static bool packed(uint8_t *panel, const uint8_t *data, size_t row_bytes, size_t blocks,
-                   int format) {
-    switch (format) {
-    case GN_Q8_0:
-        pack_rows(panel, data, row_bytes, blocks, GN_Q8_0, 34);
-        return true;
-    case GN_Q4_0:
-        pack_rows(panel, data, row_bytes, blocks, GN_Q4_0, 18);
-        return true;
-    case GN_Q4_K:
-        pack_rows(panel, data, row_bytes, blocks, GN_Q4_K, 144);
-        return true;
-    case GN_Q6_K:
-        pack_rows(panel, data, row_bytes, blocks, GN_Q6_K, 210);
-        return true;
-    default:
-        return false;
+/* The odd bytes of four rows, side by side. */
+static inline void gather_halves(uint8_t *to, const uint8_t *from, size_t step) {
+    uint16_t half[4];
+    for (int r = 0; r < 4; r++)
+        memcpy(&half[r], from + (size_t)r * step, sizeof half[r]);
+    memcpy(to, half, sizeof half);
+}
+
+/* Sixteen whole rows. The next sixteen are on their way to the second cache meanwhile: the first
+ * holds these and the panel. */
+static void pack_rows(uint8_t *panel, const uint8_t *data, size_t row_bytes, size_t blocks, shape s,
+                      int format) {
+    const uint8_t *next = data + GN_PANEL * row_bytes;
+    for (size_t b = 0; b < blocks; b++) {
+        uint8_t *word = panel + gn_panel_word(b, format), *half = panel + gn_panel_half(b, format);
+        const uint8_t *from = data + b * (size_t)s.bytes;
+        for (int ahead = 0; ahead < GN_PANEL * s.bytes; ahead += 64, next += 64)
+            __builtin_prefetch(next, 0, 2);
+        for (int r = 0; r < GN_PANEL; r += 4, from += 4 * row_bytes) {
+            const uint8_t *first = from + s.first_word;
+            if (s.half >= 0)
+                gather_halves(half + 2 * r, from + s.half, row_bytes);
+            int i = 0;
+            for (; i + 4 <= s.words; i += 4)
+                turn(word + 64 * i + 4 * r, first + 4 * i, row_bytes);
+            if (i < s.words) /* the last four, some of them again */
+                turn(word + 64 * (s.words - 4) + 4 * r, first + 4 * (s.words - 4), row_bytes);
+        }
     }
 }
 
@@ -104,10 +117,11 @@ void gn_panel_pack(void *panel, const void *data, int format, int cols, int rows
     const size_t blocks = (size_t)(cols / gn_format_of(format)->block);
     const size_t row_bytes = blocks * (size_t)s.bytes;
 
-    if (rows >= GN_PANEL && packed(panel, data, row_bytes, blocks, format))
+    if (rows >= GN_PANEL) {
+        pack_rows(panel, data, row_bytes, blocks, s, format);
         return;
-    if (rows < GN_PANEL)
-        memset(panel, 0, gn_panel_bytes(format, cols));
+    }
+    memset(panel, 0, gn_panel_bytes(format, cols));
     for (size_t b = 0; b < blocks; b++) {
         uint8_t *word = (uint8_t *)panel + gn_panel_word(b, format);
         uint8_t *half = (uint8_t *)panel + gn_panel_half(b, format);
