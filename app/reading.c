@@ -454,7 +454,7 @@ static bool speak(gn_reading *r, gn_ask *a, gn_session *s, int64_t from, size_t 
     const int64_t before = gn_session_count(s);
     const gn_generate_hooks hooks = {.token = on_token, .user = told};
     gn_job job = {.session = s,
-                  .limit = a->limit > 0 ? a->limit : -1,
+                  .limit = a->limit > 0 ? a->limit : a->limit < 0 ? 0 : -1,
                   .sampling = a->sampling,
                   .stop = a->stop,
                   .n_stop = a->n_stop,

@@ -32,7 +32,7 @@ typedef struct gn_ask {
     gn_ids keep;          /* ids of turns whose states to keep, most useful first */
     size_t budget;        /* bytes for them; the first is kept whatever it takes */
     gn_sampling sampling; /* its bias must outlive the engine's thread */
-    int64_t limit;        /* most tokens; 0: no limit */
+    int64_t limit;        /* most tokens; 0: no limit; negative: none at all */
     const gn_slice *stop; /* [n_stop] texts that end it; must outlive the engine's thread */
     int n_stop;
     int top;        /* alternatives told with each token */

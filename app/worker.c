@@ -31,6 +31,11 @@ typedef struct engine_worker {
     double told; /* when progress was told last */
     gn_statecache *cache;
     int64_t unsaved; /* the turn whose state is to be saved yet; -1: none */
+    gn_reading *reading;
+    bool offered; /* the processor, to whoever asked for the GPU and lost it */
+    gn_ids made;  /* tokens told of the answer under way */
+    size_t said;  /* bytes told of it */
+    size_t skip;  /* tokens that were told before the GPU was left */
 } engine_worker;
 
 void gn_event_free(void *event) {
@@ -136,6 +141,13 @@ static bool reading(void *user, int64_t done, int64_t all) {
 static bool spoken(void *user, const gn_spoken *s) {
     engine_worker *w = user;
     count_all(w);
+    if (w->skip > 0) {
+        w->skip--;
+        return wanted(w);
+    }
+    w->said += s->text.len;
+    if (!gn_ids_add(&w->made, s->token.id))
+        return false;
     gn_event *ev = event_of(w, GN_EVENT_TEXT);
     if (ev) {
         ev->done = s->tokens;
@@ -173,8 +185,9 @@ static bool is_asked(const engine_worker *w) {
 }
 
 /* The state after the last answer goes to disk when nobody waits for the next one. */
-static void save(engine_worker *w, gn_reading *r, bool last) {
-    if (w->unsaved >= 0 && (last || !is_asked(w)) && gn_reading_save(r, w->unsaved, false, last))
+static void save(engine_worker *w, bool last) {
+    if (w->unsaved >= 0 && (last || !is_asked(w)) &&
+        gn_reading_save(w->reading, w->unsaved, false, last))
         w->unsaved = -1;
 }
 
@@ -187,73 +200,6 @@ static bool choose_anew(void *user, gn_sampling *how) {
     *how = w->how;
     pthread_mutex_unlock(&w->lock);
     return true;
-}
-
-static void score(engine_worker *w, gn_reading *r, const gn_ask *ask) {
-    const gn_reading_hooks hooks = {.reading = reading, .user = w};
-    gn_error e = {0};
-    gn_tokens made = {0};
-    w->answer = ask->answer;
-    w->told = 0;
-    if (gn_reading_score(r, ask, &hooks, &made, &e)) {
-        gn_event *ev = event_of(w, GN_EVENT_SCORED);
-        if (ev) {
-            ev->made = made;
-            made = (gn_tokens){0};
-        }
-        tell(w, ev);
-    } else
-        fail(w, &e);
-    gn_tokens_release(&made);
-    w->answer = -1;
-}
-
-static void only_read(engine_worker *w, gn_reading *r, gn_ask *ask) {
-    const gn_reading_hooks hooks = {.heard = heard, .reading = reading, .user = w};
-    gn_error e = {0};
-    gn_answered done;
-    w->answer = ask->answer;
-    w->told = 0;
-    if (gn_reading_only(r, ask, &hooks, &done, &e)) {
-        gn_event *ev = event_of(w, GN_EVENT_READ);
-        if (ev) {
-            ev->answered = done;
-            gn_ids_append(&ev->held, ask->held.id, ask->held.count);
-        }
-        tell(w, ev);
-    } else
-        fail(w, &e);
-    w->answer = -1;
-}
-
-static void answer(engine_worker *w, gn_reading *r, gn_ask *ask) {
-    const gn_reading_hooks hooks = {
-        .heard = heard, .reading = reading, .spoken = spoken, .choose = choose_anew, .user = w};
-    gn_error e = {0};
-    gn_answered done;
-    w->answer = ask->answer;
-    w->told = 0;
-    atomic_store(&w->chosen, false);
-    if (gn_reading_answer(r, ask, &hooks, &done, &e)) {
-        gn_event *ev = event_of(w, GN_EVENT_DONE);
-        if (ev) {
-            ev->answered = done;
-            ev->ids = ask->answered;
-            ev->held = ask->held;
-            ask->answered = ask->held = (gn_ids){0};
-        }
-        tell(w, ev);
-        w->unsaved = ask->off_disk ? -1 : ask->answer;
-    } else {
-        gn_event *ev = event_of(w, GN_EVENT_FAILED);
-        if (ev) {
-            ev->error = e;
-            ev->answered = done;
-        }
-        tell(w, ev);
-    }
-    w->answer = -1;
-    save(w, r, false);
 }
 
 static void on_state(void *user, const gn_state_told *t) {
@@ -284,14 +230,15 @@ static gn_engine *open_engine(engine_worker *w, gn_error *e) {
 }
 
 /* What is kept needs to know of which checkpoint it is; without that nothing is. */
-static gn_origin *origin(engine_worker *w, gn_engine *g, gn_reading *r, gn_str *note) {
+static gn_origin *origin(engine_worker *w, gn_str *note) {
     gn_error e = {0};
+    gn_engine *g = w->engine;
     gn_origin *o = w->states ? gn_origin_of(g, loading, w, &e) : NULL;
     if (o && !(w->cache = gn_statecache_open(g, w->states, on_state, w, &e)))
         gn_str_fmt(note, "states are not saved: %s\n", e.message);
     else if (w->states && !o)
         gn_str_fmt(note, "%s\n", e.message);
-    gn_reading_use(r, w->cache);
+    gn_reading_use(w->reading, w->cache);
     return o;
 }
 
@@ -306,15 +253,203 @@ static void describe(const gn_engine *g, gn_str *out) {
                    (double)gn_engine_state_bytes(g, n) / 1048576, (long long)n, n == 1 ? "" : "s");
 }
 
+/* ---- leaving the GPU ---------------------------------------------------- */
+
+/* What happened, and what becomes of the conversation. */
+static void say_left(const gn_error *why, const char *then, gn_str *out) {
+    const gn_slice all = gn_slice_of(why->message);
+    const ptrdiff_t end = gn_slice_find(all, GN_S(";")); /* what follows is for other commands */
+    const gn_slice what = {all.data, end >= 0 ? (size_t)end : all.len};
+    const bool told = gn_slice_find(what, GN_S("GPU")) >= 0;
+    gn_str_fmt(out, "%s%.*s%s; %s", told ? "" : "the GPU is out of memory (", (int)what.len,
+               what.data, told ? "" : ")", then);
+}
+
+/* The GPU is lost or full. Whoever left the choice goes on with the processor, from the tokens;
+ * whoever asked for the GPU is told, and goes on so with the next message. False: e is to be told. */
+static bool leaves_gpu(engine_worker *w, gn_error *e) {
+    gn_str said = {0};
+    gn_error why = *e, failed = {0};
+    if (!gn_engine_lost(w->engine, e))
+        return false;
+    if (!w->offered && w->options.backend && strcmp(w->options.backend, "cuda") == 0) {
+        say_left(&why, "nothing is lost: the next message is answered by the processor", &said);
+        snprintf(e->message, sizeof e->message, "%s", gn_str_text(&said));
+        gn_str_release(&said);
+        w->offered = true;
+        return false;
+    }
+    gn_reading *fresh = gn_reading_new(w->engine, &failed);
+    if (fresh) {
+        gn_statecache_close(w->cache);
+        gn_reading_free(w->reading);
+        w->cache = NULL;
+        w->reading = fresh;
+    }
+    if (!fresh || !gn_engine_leave_gpu(w->engine, &why, loading, w, &failed)) {
+        say_left(&why, failed.message, &said);
+        snprintf(e->message, sizeof e->message, "%s", gn_str_text(&said));
+        gn_str_release(&said);
+        return false;
+    }
+    gn_event *ev = event_of(w, GN_EVENT_LEFT);
+    gn_origin *o = origin(w, &said);
+    if (ev) {
+        say_left(&why, "the conversation goes on with the processor", &ev->note);
+        if (said.len)
+            gn_str_fmt(&ev->note, "\n%s", gn_str_text(&said));
+        ev->origin = o;
+        describe(w->engine, &ev->about);
+    } else
+        gn_origin_free(o);
+    tell(w, ev);
+    gn_str_release(&said);
+    *e = (gn_error){0};
+    return true;
+}
+
+static void score(engine_worker *w, const gn_ask *ask) {
+    const gn_reading_hooks hooks = {.reading = reading, .user = w};
+    gn_error e = {0};
+    gn_tokens made = {0};
+    w->answer = ask->answer;
+    w->told = 0;
+    bool ok = gn_reading_score(w->reading, ask, &hooks, &made, &e);
+    if (!ok && leaves_gpu(w, &e))
+        ok = gn_reading_score(w->reading, ask, &hooks, &made, &e);
+    if (ok) {
+        gn_event *ev = event_of(w, GN_EVENT_SCORED);
+        if (ev) {
+            ev->made = made;
+            made = (gn_tokens){0};
+        }
+        tell(w, ev);
+    } else
+        fail(w, &e);
+    gn_tokens_release(&made);
+    w->answer = -1;
+}
+
+static void only_read(engine_worker *w, gn_ask *ask) {
+    const gn_reading_hooks hooks = {.heard = heard, .reading = reading, .user = w};
+    gn_error e = {0};
+    gn_answered done;
+    w->answer = ask->answer;
+    w->told = 0;
+    bool ok = gn_reading_only(w->reading, ask, &hooks, &done, &e);
+    if (!ok && leaves_gpu(w, &e))
+        ok = gn_reading_only(w->reading, ask, &hooks, &done, &e);
+    if (ok) {
+        gn_event *ev = event_of(w, GN_EVENT_READ);
+        if (ev) {
+            ev->answered = done;
+            gn_ids_append(&ev->held, ask->held.id, ask->held.count);
+        }
+        tell(w, ev);
+    } else
+        fail(w, &e);
+    w->answer = -1;
+}
+
+/* What was answered before the GPU was left is the beginning of the same answer. */
+static bool take_up(engine_worker *w, gn_ask *ask, bool *ended, gn_error *e) {
+    gn_tokenizer *t = gn_engine_tokenizer(w->engine);
+    gn_ids prefix = {0};
+    gn_str told = {0};
+    gn_text_stream stream = {0};
+    size_t n = w->made.count;
+    int n_eos = 0;
+    const int32_t *eos = gn_engine_eos(w->engine, &n_eos);
+    bool ok = gn_encode(t, gn_str_slice(&ask->prefix), 0, &prefix, e);
+    if (ok && n < prefix.count) { /* it is given once more, and told from there on */
+        w->skip = n;
+        n = 0;
+    } else if (ok) {
+        gn_str_cut(&ask->prefix, 0);
+        if (ask->limit > 0 && (int64_t)(n - prefix.count) >= ask->limit)
+            ask->limit = -1;
+        else if (ask->limit > 0)
+            ask->limit -= (int64_t)(n - prefix.count);
+        for (int i = 0; n > prefix.count && i < n_eos; i++)
+            *ended = *ended || w->made.id[n - 1] == eos[i];
+        if (*ended) {
+            ask->limit = -1;
+            n--;
+        }
+        for (size_t i = 0; i < ask->begin.count; i++)
+            gn_text_stream_add(&stream, gn_token_bytes(t, ask->begin.id[i]), &told);
+        const size_t before = told.len;
+        for (size_t i = 0; i < n; i++)
+            gn_text_stream_add(&stream, gn_token_bytes(t, w->made.id[i]), &told);
+        gn_event *ev = NULL; /* words that might have become a stop string */
+        if (told.len > before + w->said && (ev = event_of(w, GN_EVENT_TEXT))) {
+            ev->done = (int64_t)w->made.count;
+            gn_str_add(&ev->text, gn_slice_from(gn_str_slice(&told), before + w->said));
+            tell(w, ev);
+        }
+        ok = gn_str_ok(&told, e) && (gn_ids_append(&ask->begin, w->made.id, n) ||
+                                     gn_fail(e, GN_NO_MEMORY, "conversation: out of memory"));
+    }
+    gn_ids_release(&prefix);
+    gn_str_release(&told);
+    return ok;
+}
+
+static void answer(engine_worker *w, gn_ask *ask) {
+    const gn_reading_hooks hooks = {
+        .heard = heard, .reading = reading, .spoken = spoken, .choose = choose_anew, .user = w};
+    gn_error e = {0};
+    gn_answered done;
+    const int64_t begun = (int64_t)ask->begin.count;
+    bool ended = false;
+    w->answer = ask->answer;
+    w->told = 0;
+    w->made.count = w->said = w->skip = 0;
+    atomic_store(&w->chosen, false);
+    bool ok = gn_reading_answer(w->reading, ask, &hooks, &done, &e);
+    if (!ok && leaves_gpu(w, &e)) {
+        const int64_t made = (int64_t)w->made.count;
+        ask->held.count = 0;
+        ok = take_up(w, ask, &ended, &e) && gn_reading_answer(w->reading, ask, &hooks, &done, &e);
+        if (ok && (int64_t)ask->begin.count > begun) {
+            done.tokens += made;
+            done.begun -= (int64_t)ask->begin.count - begun;
+        }
+        if (ok && ended)
+            done.stop = GN_STOP_EOS;
+    }
+    if (ok) {
+        gn_event *ev = event_of(w, GN_EVENT_DONE);
+        if (ev) {
+            ev->answered = done;
+            ev->ids = ask->answered;
+            ev->held = ask->held;
+            ask->answered = ask->held = (gn_ids){0};
+        }
+        tell(w, ev);
+        w->unsaved = ask->off_disk ? -1 : ask->answer;
+    } else {
+        gn_event *ev = event_of(w, GN_EVENT_FAILED);
+        if (ev) {
+            ev->error = e;
+            ev->answered = done;
+        }
+        tell(w, ev);
+    }
+    w->answer = -1;
+    save(w, false);
+}
+
 static void *work(void *user) {
     engine_worker *w = user;
     gn_error e = {0};
     gn_engine *g = open_engine(w, &e);
-    gn_reading *r = g ? gn_reading_new(g, &e) : NULL;
-    w->engine = r ? g : NULL;
-    if (r) {
+    w->reading = g ? gn_reading_new(g, &e) : NULL;
+    const bool open = w->reading != NULL;
+    w->engine = open ? g : NULL;
+    if (open) {
         gn_str note = {0};
-        gn_origin *o = origin(w, g, r, &note);
+        gn_origin *o = origin(w, &note);
         gn_event *ev = event_of(w, GN_EVENT_OPENED);
         if (ev) {
             gn_str_puts(&ev->text, gn_engine_name(g));
@@ -334,20 +469,18 @@ static void *work(void *user) {
     } else
         fail(w, &e);
     for (gn_ask *ask; (ask = gn_queue_take(w->asks)); gn_ask_free(ask)) {
-        if (r && ask->pin)
-            gn_reading_save(r, ask->answer, true, true);
+        if (open && ask->pin)
+            gn_reading_save(w->reading, ask->answer, true, true);
         else if (ask->n_said == 0)
             atomic_store(&w->woken, false);
-        else if (r && !atomic_load(&w->closing))
-            ask->score       ? score(w, r, ask)
-            : ask->only_read ? only_read(w, r, ask)
-                             : answer(w, r, ask);
+        else if (open && !atomic_load(&w->closing))
+            ask->score ? score(w, ask) : ask->only_read ? only_read(w, ask) : answer(w, ask);
         count_all(w);
     }
-    if (r)
-        save(w, r, true);
+    if (open)
+        save(w, true);
     gn_statecache_close(w->cache);
-    gn_reading_free(r);
+    gn_reading_free(w->reading);
     gn_engine_close(g);
     tell(w, event_of(w, GN_EVENT_CLOSED));
     return NULL;
@@ -426,6 +559,7 @@ static void release(engine_worker *w) {
     gn_queue_free(w->events, gn_event_free);
     gn_queue_free(w->counts, free_count);
     pthread_mutex_destroy(&w->lock);
+    gn_ids_release(&w->made);
     free(w->path);
     free(w->states);
     free(w);

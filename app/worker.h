@@ -21,6 +21,7 @@ typedef enum gn_event_kind {
     GN_EVENT_SCORED,  /* made: the tokens of a turn that was to be scored */
     GN_EVENT_COUNTED, /* answer: the tag it was asked with; done: tokens of that text */
     GN_EVENT_FAILED, /* error; answered.full: it does not fit; with answer -1 the engine could not be opened */
+    GN_EVENT_LEFT,   /* the GPU was left: note says why; about, origin */
     GN_EVENT_TOLD,   /* something is new on a board (board.h) */
     GN_EVENT_STATE,  /* of a state on disk */
     GN_EVENT_CLOSED, /* after finish(): the last there is */
@@ -40,13 +41,13 @@ typedef struct gn_event {
     gn_str text;     /* TEXT; OPENED: the checkpoint's name */
     gn_str note;     /* OPENED: what the engine warns of */
     gn_str preset;   /* OPENED: the system prompt of the template itself; "": none */
-    gn_str about;    /* OPENED: lines for people: what and where it is, what a state takes */
+    gn_str about;    /* OPENED, LEFT: lines for people: what and where it is, what a state takes */
     int64_t context; /* OPENED: most tokens of a conversation */
     int vocab;       /* OPENED */
     gn_sampling sampling;
     gn_vocabulary *vocabulary; /* OPENED; NULL: no memory for it */
     gn_tokens made;            /* TEXT: the tokens it came of; SCORED */
-    gn_origin *origin;         /* OPENED, if states are kept: of checkpoint and build */
+    gn_origin *origin;         /* OPENED, LEFT, if states are kept: of checkpoint and build */
     gn_heard *heard;           /* HEARD: [n_heard] */
     size_t n_heard;
     gn_ids ids, held;    /* DONE: tokens of the answer; turns whose states are in memory */

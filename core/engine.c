@@ -7,7 +7,6 @@
  */
 #include "core/engine.h"
 
-#include "core/cpu/cpu.h"
 #include "core/cuda/cuda.h"
 
 #include <inttypes.h>
@@ -92,13 +91,9 @@ static bool fits(const gn_engine *g, bool mapped, gn_error *e) {
                    (double)need / (1 << 30), (double)have / (1 << 30));
 }
 
-static bool open_cpu(gn_engine *g, const gn_engine_options *o, gn_error *e) {
-    const gn_cpu_options cpu = {.threads = o->threads,
-                                .exact = o->exact,
-                                .mapped = o->mapped,
-                                .may_wait = true,
-                                .isa = o->isa};
-    return fits(g, o->mapped, e) && (g->device = gn_cpu_open(&cpu, e)) != NULL;
+static bool open_cpu(gn_engine *g, gn_error *e) {
+    g->batch_tokens = g->asked_batch > 0 ? g->asked_batch : DEFAULT_BATCH_CPU;
+    return fits(g, g->cpu.mapped, e) && (g->device = gn_cpu_open(&g->cpu, e)) != NULL;
 }
 
 /* Rows of logits that are made at a time. */
@@ -153,6 +148,12 @@ static bool open_device(gn_engine *g, const gn_engine_options *o, gn_error *e) {
         gn_fail(e, GN_INVALID, "no backend '%s'; there are auto, cpu and cuda", backend);
         return gn_where(e, "--backend");
     }
+    g->cpu = (gn_cpu_options){.threads = o->threads,
+                              .exact = o->exact,
+                              .mapped = o->mapped,
+                              .may_wait = true,
+                              .isa = o->isa};
+    g->asked_batch = o->batch_tokens;
     g->state_mem = o->state_mem ? o->state_mem : DEFAULT_STATE_MEM;
     g->trust_states = o->trust_states;
     if (strcmp(backend, "cuda") == 0)
@@ -163,12 +164,15 @@ static bool open_device(gn_engine *g, const gn_engine_options *o, gn_error *e) {
             return true;
         snprintf(g->no_gpu, sizeof g->no_gpu, "%s", why.message);
     }
-    g->batch_tokens = o->batch_tokens > 0 ? o->batch_tokens : DEFAULT_BATCH_CPU;
-    return open_cpu(g, o, e);
+    return open_cpu(g, e);
 }
 
-static bool make_plan(gn_engine *g, gn_error *e) {
+static bool make_model(gn_engine *g, gn_error *e) {
     const int T = g->batch_tokens;
+    g->model = (gn_model){.device = g->device,
+                          .config = &g->config,
+                          .weights = g->weights,
+                          .layout = gn_layout_of(&g->config, g->device)};
     g->plan = gn_plan_new(g->device, &g->config, T, T, T, logit_rows(g), e);
     return g->plan != NULL;
 }
@@ -192,11 +196,7 @@ static bool open_all(gn_engine *g, const char *path, const gn_engine_options *o,
     g->context = g->config.context;
     if (o->ctx > 0)
         g->context = o->ctx;
-    g->model = (gn_model){.device = g->device,
-                          .config = &g->config,
-                          .weights = g->weights,
-                          .layout = gn_layout_of(&g->config, g->device)};
-    return make_plan(g, e);
+    return make_model(g, e);
 }
 
 gn_engine *gn_engine_open(const char *path, const gn_engine_options *o, gn_error *e) {
@@ -231,6 +231,38 @@ void gn_engine_close(gn_engine *g) {
     free(g->path);
     free(g->name);
     free(g);
+}
+
+/* ---- leaving the GPU ---------------------------------------------------- */
+
+bool gn_engine_lost(const gn_engine *g, const gn_error *e) {
+    return !g->device->host && (e->code == GN_DEVICE || e->code == GN_NO_MEMORY);
+}
+
+/* The new is there before the old is let go: where it cannot be had nothing has changed. */
+bool gn_engine_leave_gpu(gn_engine *g, const gn_error *why,
+                         bool (*progress)(void *user, size_t done, size_t all), void *user,
+                         gn_error *e) {
+    gn_engine old = *g;
+    gn_str again = {0}; /* it was told what the files warn of */
+    g->device = NULL;
+    g->weights = NULL;
+    g->plan = NULL;
+    const bool ok = open_cpu(g, e) &&
+                    (g->weights = gn_weights_open(g->device, &g->config, g->tensors, &again,
+                                                  progress, user, e)) != NULL &&
+                    make_model(g, e);
+    gn_str_release(&again);
+    gn_engine *gone = ok ? &old : g;
+    gn_plan_free(gone->plan);
+    gn_weights_free(gone->weights);
+    gn_device_close(gone->device);
+    if (!ok) {
+        *g = old;
+        return gn_context(e, "go on with the processor");
+    }
+    snprintf(g->no_gpu, sizeof g->no_gpu, "%s", why->message);
+    return true;
 }
 
 gn_tokenizer *gn_engine_tokenizer(gn_engine *g) { return g->tokenizer; }

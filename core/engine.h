@@ -2,6 +2,7 @@
 #ifndef GN_ENGINE_H
 #define GN_ENGINE_H
 
+#include "core/cpu/cpu.h"
 #include "core/gneiss.h"
 #include "core/model/forward.h"
 
@@ -13,7 +14,9 @@ struct gn_engine {
     gn_arena arena; /* values read from the checkpoint's small files */
     gn_config config;
     gn_device *device;
-    char no_gpu[512]; /* why the GPU was not taken, "" if nobody asked for one */
+    char no_gpu[512];   /* why the GPU was not taken or was left, "" if nobody asked for one */
+    gn_cpu_options cpu; /* how the processor computes, should the GPU be left */
+    int asked_batch;    /* batch_tokens as they were asked for; 0: the backend's own */
     gn_weights *weights;
     gn_model model;
     gn_plan *plan;

@@ -61,12 +61,21 @@ typedef struct gn_engine_options {
 gn_engine *gn_engine_open(const char *path, const gn_engine_options *o, gn_error *e);
 void gn_engine_close(gn_engine *g); /* NULL is fine; after everything made with it */
 
+/* Whether that error, of a call with g, says that g's GPU is lost or out of memory. Then no
+ * step of g is of use any more, and what was read has to be read again. */
+bool gn_engine_lost(const gn_engine *g, const gn_error *e);
+/* Go on with the processor. Every session of g must have been freed before; tokenizer and template
+ * stay. progress as in gn_engine_options, may be NULL. False: g is as it was. */
+bool gn_engine_leave_gpu(gn_engine *g, const gn_error *why,
+                         bool (*progress)(void *user, size_t done, size_t all), void *user,
+                         gn_error *e);
+
 gn_tokenizer *gn_engine_tokenizer(gn_engine *g); /* NULL: the checkpoint has none */
 const char *gn_engine_path(const gn_engine *g);
 const char *gn_engine_name(const gn_engine *g);     /* last part of the path, less .gguf */
 const char *gn_engine_numerics(const gn_engine *g); /* what can change a logit */
 const char *gn_engine_device(const gn_engine *g);   /* for people */
-/* Why --backend auto took the processor; "" where it did not have to. */
+/* Why --backend auto took the processor, or went on with it; "" where it did not have to. */
 const char *gn_engine_no_gpu(const gn_engine *g);
 int gn_engine_vocab(const gn_engine *g);
 int64_t gn_engine_context(const gn_engine *g); /* most tokens of a sequence, --ctx applied */

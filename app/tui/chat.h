@@ -261,6 +261,7 @@ void gn_chat_fragment_read(gn_chat *c, gn_tui *t, const gn_event *ev);
 /* ---- chat_model.c ------------------------------------------------------- */
 
 void gn_chat_model(gn_chat *c, gn_tui *t, gn_slice name);
+void gn_chat_forget_states(gn_chat *c); /* they are of another engine */
 /* The one that was asked for cannot be opened: back to the one before. False: there was none. */
 bool gn_chat_model_failed(gn_chat *c, gn_tui *t, const gn_error *why);
 /* It is open, and c->vocabulary still the former's; what that means is appended. Of a kept

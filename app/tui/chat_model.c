@@ -12,7 +12,7 @@ static int64_t tokens_of(const gn_chat *c) {
 }
 
 /* Its states are the other model's. */
-static void forget_states(gn_chat *c) {
+void gn_chat_forget_states(gn_chat *c) {
     for (size_t i = 0; i < c->turns.count; i++) {
         gn_turn *turn = c->turns.turn[i];
         turn->held = GN_HELD_NOT;
@@ -30,7 +30,7 @@ static bool reopen(gn_chat *c, gn_tui *t, const char *path, gn_error *e) {
     t->worker = w;
     c->opened = false;
     c->done = c->all = 0;
-    forget_states(c);
+    gn_chat_forget_states(c);
     return true;
 }
 

@@ -360,6 +360,22 @@ static void on_origin(gn_chat *c, gn_tui *t, const gn_event *ev) {
     tell(t, &note);
 }
 
+/* The GPU was left in the middle of something: states in memory and on disk were another's. */
+static void on_left(gn_chat *c, gn_tui *t, const gn_event *ev) {
+    gn_error e = {0};
+    gn_str note = {0};
+    gn_str_add(&note, gn_str_slice(&ev->note));
+    gn_str_cut(&c->about, 0);
+    gn_str_add(&c->about, gn_str_slice(&ev->about));
+    gn_chat_forget_states(c);
+    c->done = c->all = 0;
+    if (!gn_keep_opened(&c->keep, ev->origin, &c->turns, &note, &e)) {
+        c->keep.trouble = e;
+        gn_str_fmt(&note, "\n%s", e.message);
+    }
+    tell(t, &note);
+}
+
 static void on_state(gn_chat *c, gn_tui *t, const gn_state_told *told) {
     gn_str note = {0};
     gn_keep_state(&c->keep, told, &c->turns, &note);
@@ -397,6 +413,9 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         gn_vocabulary_free(c->vocabulary);
         c->vocabulary = gn_vocabulary_copy(ev->vocabulary);
         say_next(c, t);
+        break;
+    case GN_EVENT_LEFT:
+        on_left(c, t, ev);
         break;
     case GN_EVENT_HEARD:
         gn_keep_heard(&c->keep, ev, &c->turns);

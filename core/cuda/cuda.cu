@@ -32,15 +32,13 @@ static bool tell(gn_cuda *c, gn_error *e) {
                        "the GPU is out of memory (%s); a smaller --batch-tokens or --state-mem, or "
                        "--backend cpu, needs less of it",
                        c->during);
-    return gn_fail(e, GN_DEVICE, "the GPU failed: %s (%s); the model has to be opened again",
+    return gn_fail(e, GN_DEVICE, "the GPU failed: %s (%s); start again, or use --backend cpu",
                    cudaGetErrorString(c->fault), c->during);
 }
 
-/* A step that found no memory to work in did nothing that cannot be done again. */
 bool gn_cuda_wait(gn_cuda *c, gn_error *e) {
     gn_cuda_check(c, cudaStreamSynchronize(c->stream), "waiting for it");
-    const bool ok = tell(c, e);
-    return ok;
+    return tell(c, e);
 }
 
 static void *reserve(gn_cuda *c, size_t bytes) {

@@ -98,7 +98,6 @@ struct gn_cuda {
     size_t weight_bytes;
     uint8_t *scratch;
     size_t scratch_bytes;
-    size_t room_left; /* of what was allocated when the last fault of memory came */
 
     bool in_step;
     gn_step_kind kind;
@@ -119,7 +118,8 @@ struct gn_cuda {
 
     std::vector<gn_graph> graphs;
     unsigned long clock;
-    long replayed; /* steps that were a graph */
+    long replayed;  /* steps that were a graph */
+    bool no_graphs; /* one could not be made: steps are issued, kernel by kernel */
 };
 
 static inline gn_cuda *gn_cuda_of(gn_device *d) { return reinterpret_cast<gn_cuda *>(d); }

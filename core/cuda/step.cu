@@ -252,16 +252,51 @@ static gn_graph *graph_of(gn_cuda *c) {
     return oldest;
 }
 
-static void capture(gn_cuda *c, gn_graph *g, const int32_t *ints) {
+/* Graphs save time and change no number: where one cannot be made or started (they take memory of
+ * the driver's own), the step is issued as any other, and no more of them are tried. */
+static void do_without(gn_cuda *c) {
+    cudaGetLastError();
+    gn_cuda_forget_graphs(c);
+    c->no_graphs = true;
+}
+
+static cudaGraphExec_t capture(gn_cuda *c, const int32_t *ints) {
     cudaGraph_t graph = NULL;
-    gn_cuda_check(c, cudaStreamBeginCapture(c->stream, cudaStreamCaptureModeThreadLocal),
-                  "capturing a step");
+    cudaGraphExec_t exec = NULL;
+    if (cudaStreamBeginCapture(c->stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess)
+        return NULL;
     issue_all(c, ints);
-    gn_cuda_check(c, cudaStreamEndCapture(c->stream, &graph), "capturing a step");
-    if (graph) {
-        gn_cuda_check(c, cudaGraphInstantiate(&g->exec, graph, 0), "capturing a step");
+    const cudaError_t ended = cudaStreamEndCapture(c->stream, &graph);
+    /* A launch that was refused is refused again outside the graph, and told then. */
+    if (ended != cudaSuccess || c->fault != cudaSuccess ||
+        cudaGraphInstantiate(&exec, graph, 0) != cudaSuccess)
+        exec = NULL;
+    c->fault = cudaSuccess;
+    if (graph)
         cudaGraphDestroy(graph);
+    return exec;
+}
+
+/* The step as a graph; false: it is to be issued. */
+static bool replay(gn_cuda *c, const int32_t *ints) {
+    if (c->no_graphs || c->kind != GN_WRITE || c->rows > GRAPH_ROWS ||
+        c->list.size() < GRAPH_COMMANDS)
+        return false;
+    gn_graph *g = graph_of(c);
+    const bool seen = g->used > 0;
+    g->used = ++c->clock;
+    if (!seen) /* many lists come once and never again */
+        return false;
+    if (!g->exec && !(g->exec = capture(c, ints))) {
+        do_without(c);
+        return false;
     }
+    if (cudaGraphLaunch(g->exec, c->stream) != cudaSuccess) {
+        do_without(c);
+        return false;
+    }
+    c->replayed++;
+    return true;
 }
 
 static void end(gn_cuda *c) {
@@ -277,25 +312,8 @@ static void end(gn_cuda *c) {
     const int32_t *ints = send_table(c);
     if (c->fault != cudaSuccess)
         return;
-    if (c->kind != GN_WRITE || c->rows > GRAPH_ROWS || c->list.size() < GRAPH_COMMANDS) {
+    if (!replay(c, ints))
         issue_all(c, ints);
-        return;
-    }
-    gn_graph *g = graph_of(c);
-    const bool seen = g->used > 0;
-    g->used = ++c->clock;
-    if (g->exec) {
-        gn_cuda_check(c, cudaGraphLaunch(g->exec, c->stream), "replaying a step");
-        c->replayed++;
-        return;
-    }
-    if (!seen) { /* many lists come once and never again */
-        issue_all(c, ints);
-        return;
-    }
-    capture(c, g, ints);
-    if (g->exec)
-        gn_cuda_check(c, cudaGraphLaunch(g->exec, c->stream), "replaying a step");
 }
 
 /* ---- the ops ------------------------------------------------------------------ */

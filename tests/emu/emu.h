@@ -91,6 +91,7 @@ enum cudaError_t {
     cudaErrorNoDevice = 100,
     cudaErrorInvalidDevice = 101,
     cudaErrorIllegalAddress = 700,
+    cudaErrorLaunchOutOfResources = 701,
     cudaErrorStreamCaptureUnsupported = 900,
 };
 enum cudaMemcpyKind {
@@ -175,9 +176,16 @@ struct emu_setup {
     int runtime = 13000;      /* of the toolkit this was built with */
     size_t memory = 8u << 20; /* KiB of memory of each device */
     int major = 9, minor = 0;
-    long fail_alloc = -1;  /* the allocation after so many fails */
-    long lose_device = -1; /* the launch after so many is the device's last */
-    unsigned seed = 0;     /* order of threads and blocks */
+    /* After so many, every one from then on fails: */
+    long fail_alloc = -1;   /* allocations of device memory, for want of it */
+    long fail_pinned = -1;  /* and of the host's */
+    long fail_capture = -1; /* captures */
+    long fail_graph = -1;   /* instantiations of graphs, for want of memory */
+    long fail_replay = -1;  /* launches of graphs, for the same */
+    long fail_launch = -1;  /* one launch is refused; those after it are not */
+    long fail_copy = -1;    /* a copy is the device's last */
+    long lose_device = -1;  /* a kernel is */
+    unsigned seed = 0;      /* order of threads and blocks */
 };
 extern emu_setup emu;
 /* "devices=2,memory=65536,lose=100,...": what $EMULATED_GPU holds; false for a word it does not
@@ -186,6 +194,8 @@ extern "C" {
 bool emu_configure(const char *text);
 void emu_reset();          /* as if the process had just begun; leaks stay */
 size_t emu_in_use();       /* bytes of device memory that are allocated */
+long emu_allocs();         /* allocations asked for so far */
+long emu_copies();         /* copies */
 long emu_launches();       /* kernels run so far */
 long emu_graph_launches(); /* graphs launched so far */
 }

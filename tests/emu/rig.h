@@ -15,6 +15,8 @@ typedef struct emulator {
     bool (*configure)(const char *text); /* tests/emu/emu.h */
     void (*reset)(void);
     size_t (*in_use)(void);
+    long (*allocs)(void);
+    long (*copies)(void);
     long (*launches)(void);
     long (*graph_launches)(void);
 } emulator;
@@ -47,10 +49,13 @@ static inline void emu_load(void) {
     *(void **)&emu.configure = dlsym(module, "emu_configure");
     *(void **)&emu.reset = dlsym(module, "emu_reset");
     *(void **)&emu.in_use = dlsym(module, "emu_in_use");
+    *(void **)&emu.allocs = dlsym(module, "emu_allocs");
+    *(void **)&emu.copies = dlsym(module, "emu_copies");
     *(void **)&emu.launches = dlsym(module, "emu_launches");
     *(void **)&emu.graph_launches = dlsym(module, "emu_graph_launches");
     if (!emu.configure)
-        emu = (emulator){no_setup, no_reset, nothing_in_use, no_count, no_count};
+        emu =
+            (emulator){no_setup, no_reset, nothing_in_use, no_count, no_count, no_count, no_count};
     emu.reset();
     emu.configure("memory=1048576");
 }

@@ -32,9 +32,12 @@ struct emu_event {
 namespace {
 std::map<void *, size_t> device_memory, pinned;
 size_t in_use;
-long allocs, launches, graphs;
+long allocs, pins, copies, captures, instances, starts, launches, graphs;
 cudaError_t lost = cudaSuccess, last = cudaSuccess;
 bool configured;
+
+/* Counts, and whether that many are enough. */
+bool past(long limit, long &count) { return count++ >= limit && limit >= 0; }
 
 cudaError_t say(cudaError_t e) {
     if (e != cudaSuccess)
@@ -74,7 +77,7 @@ cudaError_t take(void **p, size_t bytes) {
     *p = nullptr;
     if (lost)
         return say(lost);
-    if (emu.fail_alloc >= 0 && allocs++ >= emu.fail_alloc)
+    if (past(emu.fail_alloc, allocs))
         return say(cudaErrorMemoryAllocation);
     if (bytes > emu.memory * 1024 - in_use)
         return say(cudaErrorMemoryAllocation);
@@ -122,10 +125,19 @@ bool emu_configure(const char *text) {
             const char *name;
             long *number;
             int *small;
-        } known[] = {{"devices", nullptr, &emu.devices}, {"driver", nullptr, &emu.driver},
-                     {"runtime", nullptr, &emu.runtime}, {"major", nullptr, &emu.major},
-                     {"minor", nullptr, &emu.minor},     {"fail", &emu.fail_alloc, nullptr},
-                     {"lose", &emu.lose_device, nullptr}};
+        } known[] = {{"devices", nullptr, &emu.devices},
+                     {"driver", nullptr, &emu.driver},
+                     {"runtime", nullptr, &emu.runtime},
+                     {"major", nullptr, &emu.major},
+                     {"minor", nullptr, &emu.minor},
+                     {"fail", &emu.fail_alloc, nullptr},
+                     {"lose", &emu.lose_device, nullptr},
+                     {"fail_pinned", &emu.fail_pinned, nullptr},
+                     {"fail_capture", &emu.fail_capture, nullptr},
+                     {"fail_graph", &emu.fail_graph, nullptr},
+                     {"fail_replay", &emu.fail_replay, nullptr},
+                     {"fail_launch", &emu.fail_launch, nullptr},
+                     {"fail_copy", &emu.fail_copy, nullptr}};
         bool found = true;
         if (strcmp(word, "memory") == 0)
             emu.memory = static_cast<size_t>(value);
@@ -153,16 +165,22 @@ bool emu_configure(const char *text) {
 
 void emu_reset() {
     emu = emu_setup();
-    allocs = launches = graphs = 0;
+    allocs = pins = copies = captures = instances = starts = launches = graphs = 0;
     lost = last = cudaSuccess;
     configured = true;
 }
 size_t emu_in_use() { return in_use; }
+long emu_allocs() { return allocs; }
+long emu_copies() { return copies; }
 long emu_launches() { return launches; }
 long emu_graph_launches() { return graphs; }
 
 void emu_launch(const char *name, dim3 grid, dim3 block, cudaStream_t s,
                 std::function<void()> thread) {
+    if (starts++ == emu.fail_launch && emu.fail_launch >= 0) {
+        say(cudaErrorLaunchOutOfResources);
+        return;
+    }
     put(s, [=] {
         if (emu.lose_device >= 0 && launches >= emu.lose_device) {
             lost = cudaErrorIllegalAddress;
@@ -185,6 +203,10 @@ const char *cudaGetErrorString(cudaError_t e) {
         return "CUDA driver version is insufficient for CUDA runtime version";
     case cudaErrorNoDevice:
         return "no CUDA-capable device is detected";
+    case cudaErrorLaunchOutOfResources:
+        return "too many resources requested for launch";
+    case cudaErrorStreamCaptureUnsupported:
+        return "operation not permitted when stream is capturing";
     case cudaErrorIllegalAddress:
         return "an illegal memory access was encountered";
     default:
@@ -256,8 +278,9 @@ cudaError_t cudaFreeAsync(void *p, cudaStream_t s) {
     return say(lost);
 }
 cudaError_t cudaMallocHost(void **p, size_t bytes) {
-    *p = malloc(bytes + 1);
-    pinned[*p] = bytes;
+    *p = past(emu.fail_pinned, pins) || lost ? nullptr : malloc(bytes + 1);
+    if (*p)
+        pinned[*p] = bytes;
     return *p ? cudaSuccess : say(cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFreeHost(void *p) {
@@ -276,6 +299,8 @@ cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, size_t) { return cudaSuccess; }
  * whoever changes it before then sends something else, here as on a GPU. */
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t s) {
+    if (past(emu.fail_copy, copies))
+        lost = cudaErrorIllegalAddress;
     if (lost)
         return say(lost);
     if ((kind != cudaMemcpyHostToDevice && !within(device_memory, from, bytes)) ||
@@ -316,21 +341,31 @@ cudaError_t cudaStreamSynchronize(cudaStream_t s) {
     return say(lost);
 }
 cudaError_t cudaStreamBeginCapture(cudaStream_t s, cudaStreamCaptureMode) {
+    if (past(emu.fail_capture, captures))
+        return say(cudaErrorStreamCaptureUnsupported);
     s->capturing = true;
     s->captured.clear();
     return say(lost);
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g) {
+    *g = nullptr;
+    if (!s->capturing)
+        return say(cudaErrorInvalidValue);
     s->capturing = false;
     *g = new emu_graph{std::move(s->captured)};
     s->captured.clear();
     return say(lost);
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *x, cudaGraph_t g, unsigned long long) {
+    *x = nullptr;
+    if (past(emu.fail_graph, instances))
+        return say(cudaErrorMemoryAllocation);
     *x = new emu_graph_exec{g->list};
     return say(lost);
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t x, cudaStream_t s) {
+    if (emu.fail_replay >= 0 && graphs >= emu.fail_replay)
+        return say(cudaErrorMemoryAllocation);
     graphs++;
     for (const task &t : x->list)
         put(s, t);

@@ -24,6 +24,9 @@ static inline bool rig_edit(gn_tui *t, gn_str *text, gn_error *e) {
     return true;
 }
 
+/* What a test may change before it opens one. */
+static gn_engine_options rig_engine = {.threads = 1};
+
 /* A chat with the model in `folder` and the database in the program's folder; session NULL: a new
  * one. False, with e, when it cannot be begun. */
 static inline bool rig_open(chat_rig *r, const char *folder, const char *session, bool private,
@@ -31,7 +34,6 @@ static inline bool rig_open(chat_rig *r, const char *folder, const char *session
     static char states[256];
     *r = (chat_rig){0};
     snprintf(states, sizeof states, "%s", in_folder("states"));
-    const gn_engine_options o = {.threads = 1};
     gn_view view;
     r->settings = gn_settings_new(e);
     bool ok = r->settings &&
@@ -43,7 +45,7 @@ static inline bool rig_open(chat_rig *r, const char *folder, const char *session
                                   .state_dir = states,
                                   .state_disk = (size_t)8 << 30};
     ok = ok && gn_line_open(e);
-    r->worker = ok ? gn_worker_open(folder, &o, private ? NULL : states, e) : NULL;
+    r->worker = ok ? gn_worker_open(folder, &rig_engine, private ? NULL : states, e) : NULL;
     ok = r->worker && gn_tui_init(&r->tui, r->settings, r->worker, true, e) &&
          gn_chat_view(&view, &chat, e);
     if (!ok)

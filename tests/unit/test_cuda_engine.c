@@ -167,6 +167,58 @@ TEST(a_gpu_that_is_lost_is_told_and_stays_lost) {
     emu.reset();
 }
 
+TEST(a_launch_or_memory_that_is_refused_is_told) {
+    if (!emulated())
+        return;
+    static const struct {
+        const char *fault, *says;
+    } bad[] = {{"fail_launch", "too many resources"}, {"fail_pinned", "the GPU is out of memory"}};
+    int32_t id[8];
+    some_ids(id, 8);
+    for (int i = 0; i < 2; i++) {
+        gn_error e = {0};
+        char fault[64];
+        gpu_is(ROOMY);
+        gn_engine *g = sure("cuda", false);
+        gn_session *s = gn_session_new(g, &e);
+        snprintf(fault, sizeof fault, "%s=%ld", bad[i].fault, i == 0 ? emu.launches() + 3 : 0);
+        emu.configure(fault);
+        CHECK(!gn_session_feed(s, id, 8, GN_READ, NULL, NULL, &e) && gn_engine_lost(g, &e));
+        if (!CHECK(strstr(e.message, bad[i].says) != NULL))
+            printf("  %s\n", e.message);
+        gn_session_free(s);
+        gn_engine_close(g);
+        CHECK(emu.in_use() == 0);
+    }
+}
+
+TEST(an_engine_that_leaves_a_lost_gpu_answers_as_one_that_never_had_it) {
+    if (!emulated())
+        return;
+    gn_error e = {0}, why = {0};
+    int32_t id[20];
+    some_ids(id, 20);
+    gpu_is(ROOMY);
+    gn_engine *g = sure("auto", true), *cpu = sure("cpu", true);
+    const size_t bytes = (size_t)gn_engine_vocab(g) * sizeof(float);
+    gn_session *s = gn_session_new(g, &e), *t = gn_session_new(cpu, &e);
+    emu.configure("lose=0");
+    CHECK(!gn_session_feed(s, id, 20, GN_READ, NULL, NULL, &why) && gn_engine_lost(g, &why));
+    CHECK(gn_session_feed(t, id, 20, GN_READ, NULL, NULL, &e) && !gn_engine_lost(cpu, &why));
+    gn_session_free(s);
+    CHECK(gn_engine_leave_gpu(g, &why, NULL, NULL, &e));
+    CHECK_TEXT(gn_engine_numerics(g), gn_engine_numerics(cpu));
+    CHECK_TEXT(gn_engine_no_gpu(g), why.message);
+    s = gn_session_new(g, &e);
+    CHECK(gn_session_feed(s, id, 20, GN_READ, NULL, NULL, &e));
+    CHECK(memcmp(gn_session_logits(s), gn_session_logits(t), bytes) == 0);
+    gn_session_free(s);
+    gn_session_free(t);
+    gn_engine_close(g);
+    gn_engine_close(cpu);
+    CHECK(emu.in_use() == 0);
+}
+
 /* |a - b| / |b| */
 static double apart(const float *a, const float *b, int n) {
     double off = 0, all = 0;
