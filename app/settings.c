@@ -30,7 +30,7 @@ static const gn_setting table[] = {
     {INTEGER(0, "ctx", "N", 1, 1e9, "most tokens a sequence may hold"), NULL, "the checkpoint's",
      false, GN_TAKES_MODEL},
     {INTEGER(0, "batch-tokens", "N", 1, 65536, "most tokens in a step; changes no result"), NULL,
-     "384 on the CPU, 4096 on a GPU", false, GN_TAKES_MODEL},
+     "384 on the CPU, 2048 on a GPU", false, GN_TAKES_MODEL},
     {SIZE("state-mem", "memory for kept states"), "512M", NULL, false, GN_TAKES_MODEL},
     {SIZE("state-disk", "disk for kept states"), "8G", NULL, false, GN_TAKES_MODEL},
     {TEXT(0, "state-dir", "DIR", "where they are kept"), NULL, "the cache folder", false,
