@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { ANEW = 64 };
@@ -94,7 +95,7 @@ void gn_board_started(gn_board *b, const gn_eval_start *s) {
     memcpy(b->look.run, s->run, sizeof b->look.run);
     memset(b->look.baseline, 0, sizeof b->look.baseline);
     if (s->baseline)
-        memcpy(b->look.baseline, s->baseline, 26);
+        snprintf(b->look.baseline, sizeof b->look.baseline, "%s", s->baseline);
     publish(b);
 }
 

@@ -175,21 +175,39 @@ static void say_tokens(gn_evaluating *v, const gn_eval_outcome *o) {
 
 /* ---- one model ----------------------------------------------------------------------------------- */
 
-/* The run that --baseline names, "" for none. */
+/* Is there a blessed run of each task? Those without are told; it is an error if none has one. */
+static bool find_blessed(gn_evaluating *v, const gn_suite *s, gn_error *e) {
+    gn_str none = {0};
+    bool ok = true;
+    int n = 0;
+    for (int i = 0; ok && i < s->n; i++) {
+        const gn_slice task = s->task[i].task->name;
+        char id[27];
+        ok = gn_run_baseline(v->store, GN_BLESSED, task, id, e);
+        if (ok && !id[0])
+            gn_str_fmt(&none, "%s%.*s", n++ ? ", " : "", (int)task.len, task.data);
+    }
+    if (ok && n == s->n) {
+        gn_fail(e, GN_INVALID, "--baseline: no run of %s was blessed (gneiss db bless RUN)",
+                gn_str_text(&none));
+        ok = gn_where(e, "--baseline");
+    } else if (ok && n) {
+        gn_evaluating_say(v, "--baseline: no run of %s was blessed, so no difference is told there",
+                          gn_str_text(&none));
+    }
+    gn_str_release(&none);
+    return ok;
+}
+
+/* The run that --baseline names, GN_BLESSED where it names none, "" without it. */
 static bool find_baseline(gn_evaluating *v, const gn_suite *s, char id[27], gn_error *e) {
     const char *name = gn_args_text(v->a, "baseline", NULL);
     gn_run_row run;
-    bool found = true;
-    id[0] = '\0';
-    if (!name)
-        return true;
-    if (name[0] ? !gn_run_find(v->store, name, &run, e)
-                : !gn_run_newest(v->store, 0, s->task[0].task->name, true, &run, &found, e))
+    snprintf(id, 27, "%s", name && !name[0] ? GN_BLESSED : "");
+    if (!name || !name[0])
+        return !name || find_blessed(v, s, e);
+    if (!gn_run_find(v->store, name, &run, e))
         return false;
-    if (!found) {
-        gn_fail(e, GN_INVALID, "--baseline: no run of this task was blessed (gneiss db bless RUN)");
-        return gn_where(e, "--baseline");
-    }
     memcpy(id, run.id, sizeof run.id);
     gn_run_row_release(&run);
     return true;
@@ -275,9 +293,6 @@ static bool remember(gn_evaluating *v, const gn_suite *s, gn_error *e) {
         return gn_fail(e, GN_NO_MEMORY, "out of memory");
     gn_evaluated *d = &v->done[v->n_done++];
     memcpy(d->whole, s->whole, sizeof d->whole);
-    d->since[0] = '\0';
-    if (v->o.again || v->o.fresh)
-        gn_utc(d->since);
     return true;
 }
 
@@ -316,21 +331,21 @@ static int stopping(void) { return gn_interrupts(); }
 
 /* The first rank: wait for the others, merge, tell. */
 static int gather(gn_evaluating *v, gn_error *e) {
+    gn_store *own = v->store;
     int worst = GN_EXIT_YES;
-    bool ok = true;
+    bool ok = (v->store = gn_store_open(gn_str_text(&v->file), false, e)) != NULL;
     for (size_t i = 0; ok && i < v->n_done; i++) {
         const gn_ranks_wait w = {.file = gn_str_text(&v->file),
                                  .whole = v->done[i].whole,
-                                 .since = v->done[i].since,
+                                 .began = v->began,
+                                 .anew = v->o.again || v->o.fresh ? v->store : NULL,
                                  .interrupts = stopping,
                                  .note = note,
                                  .user = v};
         for (int k = 0; ok && k < v->ranks.size; k++)
             ok = gn_ranks_await(&w, k, v->ranks.size, e);
     }
-    gn_store *own = v->store;
-    v->store = ok ? gn_store_open(gn_str_text(&v->file), false, e) : NULL;
-    ok = v->store && gn_ranks_merge(v->store, gn_str_text(&v->file), v->ranks.size, e);
+    ok = ok && gn_ranks_merge(v->store, gn_str_text(&v->file), v->ranks.size, e);
     for (size_t i = 0; ok && i < v->n_done; i++) {
         gn_run_row run;
         bool found;
@@ -352,6 +367,7 @@ static int gather(gn_evaluating *v, gn_error *e) {
 int gn_evaluate_models(gn_evaluating *v, gn_error *e) {
     const char *model;
     int first, worst = GN_EXIT_YES;
+    gn_utc(v->began);
     if (!gn_args_model(v->a, &model, &first, e))
         return GN_FAILED;
     if (first == 0 && gn_args_count(v->a) > 0) {

@@ -11,7 +11,6 @@ struct gn_board;
 /* The key of a model's run as a whole, which ranks merge into. */
 typedef struct gn_evaluated {
     char whole[GN_SHA256_HEX];
-    char since[25];
 } gn_evaluated;
 
 typedef struct gn_evaluating {
@@ -29,6 +28,7 @@ typedef struct gn_evaluating {
     gn_str out, err;        /* what is said when the screen is gone */
     gn_evaluated *done;     /* [n_done] */
     size_t n_done, done_room;
+    char began[25]; /* UTC */
 } gn_evaluating;
 
 /* Evaluate every model named. An exit code; GN_FAILED with e set. */

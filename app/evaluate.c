@@ -63,6 +63,10 @@ static void tell_json(const gn_eval_progress *p) {
     json_number(&out, "value", p->value);
     json_number(&out, "stderr", p->error);
     json_number(&out, "eta_s", p->left_s);
+    if (!isnan(p->delta)) {
+        json_number(&out, "delta", p->delta);
+        json_number(&out, "delta_stderr", p->delta_error);
+    }
     fprintf(stderr, "%s}\n", gn_str_text(&out));
     gn_str_release(&out);
 }
@@ -243,6 +247,7 @@ static bool find_watched(const gn_args *a, gn_store *s, char id[27], char baseli
         return false;
     memcpy(id, run.id, sizeof run.id);
     gn_run_row_release(&run);
+    snprintf(baseline, 27, "%s", name && !name[0] ? GN_BLESSED : "");
     if (!name || !name[0])
         return true;
     if (!gn_run_find(s, name, &run, e))

@@ -33,10 +33,11 @@ void gn_ranks_file(gn_str *out, const char *file, int rank, int size) {
     gn_str_fmt(out, "%s.shard-%d-of-%d", file, rank + 1, size);
 }
 
-/* The part's newest run of the whole command; *found tells. */
+/* The part's newest run of the whole command; *found tells. One that was merged before is not the
+ * one that --again makes. */
 static bool find_part(const gn_ranks_wait *w, const char *path, gn_run_row *run, bool *found,
                       gn_error *e) {
-    bool row = false;
+    bool row = false, old = false;
     gn_str id = {0}, mark = {0};
     *found = false;
     if (!gn_path_exists(path))
@@ -44,21 +45,21 @@ static bool find_part(const gn_ranks_wait *w, const char *path, gn_run_row *run,
     gn_store *s = gn_store_open(path, true, e);
     gn_statement *q = s ? gn_sql_prepare(gn_store_sql(s),
                                          "SELECT id FROM run WHERE instr(options_json, ?1) AND "
-                                         "started_at >= ?2 AND status <> 'failed' ORDER BY id "
-                                         "DESC LIMIT 1",
+                                         "status <> 'failed' ORDER BY id DESC LIMIT 1",
                                          e)
                         : NULL;
     bool ok = q != NULL;
     if (ok) {
         gn_str_fmt(&mark, "\"whole\":\"%s\"", w->whole);
         gn_bind_text(q, 1, gn_str_slice(&mark));
-        gn_bind_text(q, 2, gn_slice_of(w->since));
         ok = gn_sql_step(q, &row, e);
         if (ok && row)
             gn_str_add(&id, gn_column_text(q, 0));
         gn_sql_reset(q);
-        ok = ok && (!row || gn_run_find(s, gn_str_text(&id), run, e));
-        *found = ok && row;
+        ok = ok &&
+             (!row || !w->anew || gn_merge_has(w->anew, w->whole, gn_str_text(&id), &old, e)) &&
+             (!row || old || gn_run_find(s, gn_str_text(&id), run, e));
+        *found = ok && row && !old;
     }
     gn_str_release(&id);
     gn_str_release(&mark);
@@ -66,8 +67,10 @@ static bool find_part(const gn_ranks_wait *w, const char *path, gn_run_row *run,
     return ok;
 }
 
-/* *there: it is done. A file that is being made just now may look like anything. */
-static bool look(const gn_ranks_wait *w, const char *path, bool *there, bool *alive, gn_error *e) {
+/* *there: it is done; *came: it was at work since this process began. A file that is being made
+ * just now may look like anything. */
+static bool look(const gn_ranks_wait *w, const char *path, bool *there, bool *came, bool *alive,
+                 gn_error *e) {
     gn_run_row run = {0};
     gn_error early = {0};
     bool found = false;
@@ -80,6 +83,7 @@ static bool look(const gn_ranks_wait *w, const char *path, bool *there, bool *al
     }
     *there = found && strcmp(run.status, "done") == 0;
     *alive = found && gn_run_alive(&run);
+    *came = *came || *alive || (found && strcmp(run.heartbeat_at, w->began) >= 0);
     gn_run_row_release(&run);
     return true;
 }
@@ -87,15 +91,15 @@ static bool look(const gn_ranks_wait *w, const char *path, bool *there, bool *al
 bool gn_ranks_await(const gn_ranks_wait *w, int rank, int size, gn_error *e) {
     gn_str path = {0}, text = {0};
     double last = gn_seconds(); /* when it was last at work */
-    bool there = false, alive = false, said = false, ok = true;
+    bool there = false, came = false, alive = false, said = false, ok = true;
     gn_ranks_file(&path, w->file, rank, size);
-    while (ok && (ok = gn_str_ok(&path, e) && look(w, path.data, &there, &alive, e)) && !there) {
-        const bool made = gn_path_exists(path.data);
+    while (ok && (ok = gn_str_ok(&path, e) && look(w, path.data, &there, &came, &alive, e)) &&
+           !there) {
         last = alive ? gn_seconds() : last;
         if (w->interrupts && w->interrupts())
             ok =
                 gn_fail(e, GN_CANCELLED, "stopped while waiting for part %d of %d", rank + 1, size);
-        else if (gn_seconds() - last > (made ? DEAD_S : ABSENT_S)) {
+        else if (gn_seconds() - last > (came ? DEAD_S : ABSENT_S)) {
             gn_fail(e, GN_IO,
                     "part %d of %d is not done and nobody is at work on it ('%s'); the same "
                     "command goes on",

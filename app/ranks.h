@@ -24,7 +24,8 @@ void gn_ranks_file(gn_str *out, const char *file, int rank, int size);
 typedef struct gn_ranks_wait {
     const char *file;        /* the database all go into */
     const char *whole;       /* key of the run that the shards are parts of */
-    const char *since;       /* runs begun before this do not count; "" for any */
+    const char *began;       /* when this process did */
+    gn_store *anew;          /* what was merged into it before does not count; NULL: all counts */
     int (*interrupts)(void); /* may be NULL */
     void (*note)(void *user, const char *text);
     void *user;

@@ -110,16 +110,31 @@ static bool read_base(gn_follow *f, gn_followed_task *t, const char *baseline, g
     return ok;
 }
 
-static bool read_baseline(gn_follow *f, const char *baseline, gn_error *e) {
+/* What the baseline is called: a run, or more than one of them. */
+static bool name_baseline(gn_follow *f, const char *id, bool several, gn_error *e) {
     gn_run_row run;
-    bool ok = gn_run_find(f->store, baseline, &run, e);
-    if (!ok)
+    if (several) {
+        gn_str_puts(&f->baseline, "the newest blessed of each task");
+        return gn_str_ok(&f->baseline, e);
+    }
+    if (!gn_run_find(f->store, id, &run, e))
         return false;
     gn_str_fmt(&f->baseline, "%s %.10s", gn_str_text(&run.model), run.id);
     gn_run_row_release(&run);
-    for (int i = 0; ok && i < f->n_task; i++)
-        ok = read_base(f, &f->task[i], baseline, e);
-    return ok && gn_str_ok(&f->baseline, e);
+    return gn_str_ok(&f->baseline, e);
+}
+
+static bool read_baseline(gn_follow *f, const char *baseline, gn_error *e) {
+    char id[27], one[27] = "";
+    bool ok = true, several = false;
+    for (int i = 0; ok && i < f->n_task; i++) {
+        if (!(ok = gn_run_baseline(f->store, baseline, f->task[i].name, id, e)) || !id[0])
+            continue;
+        several = several || (one[0] && strcmp(one, id) != 0);
+        memcpy(one, id, sizeof one);
+        ok = read_base(f, &f->task[i], id, e);
+    }
+    return ok && (!one[0] || name_baseline(f, one, several, e));
 }
 
 /* ---- samples -------------------------------------------------------------------------------- */

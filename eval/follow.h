@@ -45,7 +45,7 @@ typedef struct gn_follow {
     gn_arena arena;
 } gn_follow;
 
-/* baseline: a run's id, or NULL. Reads what there is. Release always. */
+/* baseline: a run's id, GN_BLESSED, or NULL. Reads what there is. Release always. */
 bool gn_follow_open(gn_follow *f, gn_store *s, const char *run, const char *baseline, gn_error *e);
 /* Read what is new; *changed tells. */
 bool gn_follow_more(gn_follow *f, bool *changed, gn_error *e);

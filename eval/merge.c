@@ -230,25 +230,40 @@ static int64_t integer_of(const gn_value *map, gn_slice key) {
     return n;
 }
 
-/* Note in the whole run's options that a shard has come; *add: it had not before. */
-static bool note_shard(merging *m, const gn_run_row *whole, int64_t shard, bool *add, gn_error *e) {
+/* The list at key, made if it is not there; NULL: no memory. */
+static gn_value *list_at(gn_arena *a, gn_value *map, gn_slice key) {
+    gn_value *list = gn_value_get(map, key);
+    if (list || !(list = gn_value_list(a)))
+        return list;
+    return gn_value_set(a, map, key, list) ? list : NULL;
+}
+
+/* Note in the whole run's options that the part `run` has come, as "merged" its number and as
+ * "parts" its id; *add: no part of that number had. A whole run of an older gneiss has no ids. */
+static bool note_shard(merging *m, const gn_run_row *whole, const char *run, int64_t shard,
+                       bool *add, gn_error *e) {
     gn_arena a = {0};
     gn_str text = {0};
     gn_value *options = gn_json_parse(&a, gn_str_slice(&whole->options), e);
-    gn_value *merged = gn_value_get(options, GN_S("merged"));
+    const bool older =
+        gn_value_get(options, GN_S("merged")) && !gn_value_get(options, GN_S("parts"));
+    gn_value *merged = options ? list_at(&a, options, GN_S("merged")) : NULL,
+             *parts = options && !older ? list_at(&a, options, GN_S("parts")) : NULL;
+    bool noted = older;
     int64_t n;
     *add = true;
     for (size_t i = 0; i < gn_value_count(merged); i++)
         if (gn_value_to_integer(gn_value_at(merged, i), &n) && n == shard)
             *add = false;
-    if (options && !merged && (merged = gn_value_list(&a)) &&
-        !gn_value_set(&a, options, GN_S("merged"), merged))
-        merged = NULL;
-    bool ok = options && (merged || no_memory(e)) &&
-              (!*add || gn_value_add(&a, merged, gn_value_integer(&a, shard)) || no_memory(e)) &&
-              ((gn_value_set(&a, options, GN_S("shard"), gn_value_integer(&a, 1)) &&
-                gn_value_set(&a, options, GN_S("shards"), gn_value_integer(&a, 1))) ||
-               no_memory(e));
+    for (size_t i = 0; i < gn_value_count(parts); i++)
+        noted = noted || gn_slice_is(gn_value_text(gn_value_at(parts, i)), run);
+    bool ok =
+        options && ((merged && (older || parts)) || no_memory(e)) &&
+        (!*add || gn_value_add(&a, merged, gn_value_integer(&a, shard)) || no_memory(e)) &&
+        (noted || gn_value_add(&a, parts, gn_value_string(&a, gn_slice_of(run))) || no_memory(e)) &&
+        ((gn_value_set(&a, options, GN_S("shard"), gn_value_integer(&a, 1)) &&
+          gn_value_set(&a, options, GN_S("shards"), gn_value_integer(&a, 1))) ||
+         no_memory(e));
     if (ok) {
         gn_json_write(&text, options);
         ok = gn_str_ok(&text, e) &&
@@ -260,13 +275,52 @@ static bool note_shard(merging *m, const gn_run_row *whole, int64_t shard, bool 
     return ok;
 }
 
+/* The run of the whole command that a part belongs to: the one that has it, else one that waits
+ * for parts. A part that was made anew (--again) belongs to none that is done without it. */
+static bool find_whole(merging *m, const gn_run_row *run, const char *key, gn_run_row *out,
+                       bool *found, gn_error *e) {
+    gn_str id = {0};
+    *found = false;
+    gn_statement *q = gn_sql_prepare(
+        gn_store_sql(m->to),
+        "SELECT id FROM run WHERE resume_key = ?1 AND status <> 'failed' AND (instr(options_json, "
+        "?2) OR status IN ('running', 'stopped') OR NOT instr(options_json, '\"parts\":')) ORDER "
+        "BY instr(options_json, ?2) > 0 DESC, status IN ('running', 'stopped') DESC, id DESC LIMIT "
+        "1",
+        e);
+    if (!q)
+        return false;
+    gn_bind_text(q, 1, gn_slice_of(key));
+    gn_bind_text(q, 2, gn_slice_of(run->id));
+    bool ok = gn_sql_step(q, found, e);
+    if (ok && *found)
+        gn_str_add(&id, gn_column_text(q, 0));
+    gn_sql_reset(q);
+    ok = ok && (!*found || (gn_str_ok(&id, e) && gn_run_find(m->to, gn_str_text(&id), out, e)));
+    gn_str_release(&id);
+    return ok;
+}
+
+bool gn_merge_has(gn_store *to, const char *key, const char *part, bool *has, gn_error *e) {
+    gn_statement *q = gn_sql_prepare(
+        gn_store_sql(to),
+        "SELECT 1 FROM run WHERE resume_key = ?1 AND instr(options_json, ?2) LIMIT 1", e);
+    if (!q)
+        return false;
+    gn_bind_text(q, 1, gn_slice_of(key));
+    gn_bind_text(q, 2, gn_slice_of(part));
+    const bool ok = gn_sql_step(q, has, e);
+    gn_sql_reset(q);
+    return ok;
+}
+
 /* A shard's run becomes part of the run of the whole command, whose id goes to id. */
 static bool join_shard(merging *m, const gn_run_row *run, const char *key, int64_t shard,
                        char id[27], gn_error *e) {
     gn_run_row whole = {0};
     gn_str argv = {0};
     bool found, add = false;
-    bool ok = gn_run_by_key(m->to, key, &whole, &found, e);
+    bool ok = find_whole(m, run, key, &whole, &found, e);
     if (ok && !found)
         ok = whole_argv(gn_str_slice(&run->argv), &argv, e) &&
              insert_run(m, run, key, gn_str_slice(&run->options), gn_str_slice(&argv), true, e) &&
@@ -274,7 +328,7 @@ static bool join_shard(merging *m, const gn_run_row *run, const char *key, int64
              (found || gn_fail(e, GN_FORMAT, "run %s is there under another key", run->id));
     if (ok) {
         memcpy(id, whole.id, sizeof whole.id);
-        ok = note_shard(m, &whole, shard, &add, e) &&
+        ok = note_shard(m, &whole, run->id, shard, &add, e) &&
              (strcmp(whole.status, "done") == 0 || plan(m, run->id, id, add, e));
     }
     gn_run_row_release(&whole);

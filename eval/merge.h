@@ -12,6 +12,9 @@ typedef struct gn_merged {
  * shard goes into the run of the whole command, which is done when all its parts are. */
 bool gn_merge(gn_store *to, gn_store *from, gn_merged *out, gn_error *e);
 
+/* Was the run of a shard merged into a run of the whole command with this key? */
+bool gn_merge_has(gn_store *to, const char *key, const char *part, bool *has, gn_error *e);
+
 /* Delete what no run needs: given up runs, answers, texts, tasks; then shrink the file. */
 typedef struct gn_swept {
     int64_t runs, responses, texts;

@@ -172,6 +172,22 @@ bool gn_run_newest(gn_store *s, int64_t checkpoint, gn_slice task, bool blessed,
     return first_run(q, out, found, e);
 }
 
+bool gn_run_baseline(gn_store *s, const char *baseline, gn_slice task, char id[27], gn_error *e) {
+    gn_run_row run;
+    bool found = false;
+    id[0] = '\0';
+    if (strcmp(baseline, GN_BLESSED) != 0) {
+        snprintf(id, 27, "%s", baseline);
+        return true;
+    }
+    if (!gn_run_newest(s, 0, task, true, &run, &found, e))
+        return false;
+    if (found)
+        memcpy(id, run.id, 27);
+    gn_run_row_release(&run);
+    return true;
+}
+
 void gn_boot_id(char out[48]) {
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
     out[0] = '\0';

@@ -38,6 +38,10 @@ bool gn_run_by_key(gn_store *s, const char *key, gn_run_row *out, bool *found, g
 /* The newest done run of a checkpoint (0: any) that holds the task ("": any). blessed: only such. */
 bool gn_run_newest(gn_store *s, int64_t checkpoint, gn_slice task, bool blessed, gn_run_row *out,
                    bool *found, gn_error *e);
+/* A baseline is a run's id, or this: of each task the newest run that was blessed. */
+#define GN_BLESSED "*"
+/* The run that a task has for its baseline; id "" for none. */
+bool gn_run_baseline(gn_store *s, const char *baseline, gn_slice task, char id[27], gn_error *e);
 
 /* Is somebody at work on it: a fresh heartbeat, and, of this boot, a process that lives? */
 bool gn_run_alive(const gn_run_row *r);

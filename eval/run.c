@@ -482,7 +482,9 @@ static bool begin_task(runner *r, const gn_suite_task *t, bool *done, gn_error *
             return no_memory(e);
         for (size_t i = 0; i < count; i++)
             r->now.base[i] = NAN;
-        if (!read_values(r, r->baseline, r->now.base, e))
+        char base[27];
+        if (!gn_run_baseline(r->store, r->baseline, t->task->name, base, e) ||
+            (base[0] && !read_values(r, base, r->now.base, e)))
             return false;
     }
     return mark_done(r, done, e) && (!t->task->n_measure || read_values(r, r->out->run, NULL, e));

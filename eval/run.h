@@ -75,7 +75,7 @@ typedef struct gn_eval_outcome {
     int64_t done, n;
 } gn_eval_outcome;
 
-/* baseline: a run's id for the progress' delta, or NULL. out is filled in also on failure, as far
+/* baseline: a run's id for the progress' delta, GN_BLESSED, or NULL. out is filled in also on failure, as far
  * as the run came. A failure leaves the run stopped, to be gone on with. */
 bool gn_eval_run(gn_store *store, gn_suite *suite, const char *baseline, const gn_eval_hooks *h,
                  gn_eval_outcome *out, gn_error *e);

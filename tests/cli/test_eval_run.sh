@@ -78,6 +78,20 @@ lines() { short --progress lines --db l.db >out 2>err && ! grep -q $'\r' err && 
 check "--progress lines: no carriage returns" lines
 json() { short --progress json --json --db j.db >out 2>err && grep -q '^{"event":"progress","run":"[0-9A-Z]*","task":"offline_arithmetic","done":6,"n":6,"cached":0,"errors":0,"value":' err && same 2 "$(wc -l <out)" && head -n 1 out | grep -q '"event":"start".*"resume":"gneiss eval' && tail -n 1 out | grep -q '"status":"done"'; }
 check "--progress json; --json: a line at the start, one at the end" json
+# ---- a baseline
+one_task() { "$gneiss" eval "$m" -t offline_$1 --limit 6 --max-length 256 --progress none -q --db base.db --again >/dev/null && "$gneiss" db bless -1 --db base.db; }
+both_tasks() { "$gneiss" eval "$m" -t offline_opposites,offline_arithmetic --limit 6 --shots 1 --max-length 256 --db base.db --again "$@"; }
+deltas() { grep -oE '"task":"[a-z_]*"|"delta":[-0-9.e]*' "$1" | paste -sd' ' ; }
+no_bless() { code 2 both_tasks --baseline && grep -q "no run of offline_opposites, offline_arithmetic was blessed\|no run of offline_arithmetic, offline_opposites was blessed" err; }
+check "--baseline without RUN where nothing was blessed" no_bless
+half_blessed() { one_task arithmetic && both_tasks --baseline --progress json >/dev/null 2>half && grep -q "no run of offline_opposites was blessed" half && grep '"task":"offline_arithmetic","done":6' half | grep -q '"delta":' && ! grep '"task":"offline_opposites"' half | grep -q '"delta"'; }
+check "--baseline: a task that has no blessed run is told, the other has its difference" half_blessed
+blessed() { # of each task the newest, which are two runs, none of them the newest of all
+    one_task opposites && one_task arithmetic && both_tasks --baseline --progress json >/dev/null 2>all && ! grep -q "was blessed" all &&
+        for t in opposites arithmetic; do grep "\"task\":\"offline_$t\",\"done\":6" all | grep -q '"delta":' || return 1; done &&
+        both_tasks --baseline="$("$gneiss" db "SELECT max(id) AS id FROM run WHERE blessed_at IS NOT NULL" --db base.db --json | key id | tr -d '"')" --progress json >/dev/null 2>one && ! grep '"task":"offline_opposites"' one | grep -q '"delta"'
+}
+check "--baseline without RUN: the newest blessed of each task" blessed
 none() { short --progress none -q --db n.db 2>err >out && same "" "$(cat err)" && [ -s out ]; }
 check "--progress none -q: nothing on stderr" none
 pipe() { { short --db pipe.db -o csv; echo "$?" >status; } | true; [ "$(cat status)" = 0 ] || same 141 "$(cat status)" || same 3 "$(cat status)"; }
@@ -173,10 +187,10 @@ rank_env() { # LAUNCHER RANK SIZE
     esac
 }
 table() { sql "$1" "SELECT task, filter, metric, value, stderr, ci_lo, ci_hi, n FROM metric ORDER BY 1, 2, 3"; }
-ranks() { # LAUNCHER N
+ranks() { # LAUNCHER N [OPTION...]
     local pids=() i
     for ((i = $2 - 1; i >= 0; i--)); do
-        env $(rank_env "$1" "$i" "$2") "$gneiss" eval "$m" -t offline --limit 7 --max-length 256 --progress none -o csv --db "$1.db" >"$1.out.$i" 2>"$1.err.$i" </dev/null &
+        env $(rank_env "$1" "$i" "$2") "$gneiss" eval "$m" -t offline --limit 7 --max-length 256 --progress none -o csv --db "$1.db" "${@:3}" >"$1.out.$i" 2>"$1.err.$i" </dev/null &
         pids+=($!)
     done
     for i in "${pids[@]}"; do wait "$i" || { cat "$1".err.*; return 1; }; done
@@ -191,6 +205,25 @@ for launcher in slurm openmpi mpich; do
 done
 rank_again() { ranks openmpi 3 && same 1 "$(rows openmpi.db run)" && same "$(table alone.db)" "$(table openmpi.db)"; }
 check "the same ranks again: the stored result" rank_again
+anew() { # OPTION RUNS CACHED: a run more, whole, with the same numbers, and answers from the cache or not
+    ranks openmpi 3 "$1" && same "$2" "$(rows openmpi.db run)" && same "$2" "$(rows openmpi.db "run WHERE status = 'done'")" &&
+        same "$(cut -d, -f4- alone.out)" "$(cut -d, -f4- openmpi.out.0)" && same "$(($(rows alone.db sample) * $2))" "$(rows openmpi.db sample)" &&
+        same "$3" "$(sql openmpi.db "SELECT min(cached) AS c FROM sample_response x JOIN sample s ON s.id = x.sample_id WHERE run_id = (SELECT max(id) FROM run)" | key c)"
+}
+check "ranks with --again: a new run, all of it from the cache" anew --again 2 1
+check "ranks with --fresh: a new run, nothing from the cache" anew --fresh 3 0
+late() { # the first is slowest to come: the others have begun, and are done, before
+    local pids=() i
+    for i in 2 1 0; do
+        [ $i = 0 ] && wait "${pids[@]}"
+        env $(rank_env openmpi $i 3) "$gneiss" eval "$m" -t offline --limit 7 --max-length 256 --progress none -o csv --db openmpi.db --again >openmpi.out.$i 2>openmpi.err.$i </dev/null &
+        pids+=($!)
+    done
+    wait ${pids[2]} && same 4 "$(rows openmpi.db run)" && same "$(cut -d, -f4- alone.out)" "$(cut -d, -f4- openmpi.out.0)" || { cat openmpi.err.*; return 1; }
+}
+check "ranks with --again, the first coming last" late
+merged_again() { "$gneiss" db merge openmpi.db.shard-*-of-3 --db openmpi.db && same 4 "$(rows openmpi.db "run WHERE status = 'done'")" && same 4 "$(rows openmpi.db run)"; }
+check "their parts merged once more: nothing is added" merged_again
 batch() { SLURM_PROCID=0 SLURM_NTASKS=4 short --db batch.db && [ ! -e batch.db.shard-1-of-4 ]; }
 check "a batch script of Slurm is no rank" batch
 close

@@ -20,6 +20,7 @@ check 'the built-in suite is listed' says 'offline_arithmetic' "$gneiss" tasks
 check 'a pattern chooses' same 2 "$("$gneiss" tasks list 'arc_*' | grep -c .)"
 check 'each built-in name runs' same 0 "$("$gneiss" tasks list --json | grep -c '"runs":false')"
 check 'mmlu has 57 subjects' same 57 "$("$gneiss" tasks list 'mmlu_*' --json | grep '"kind":"task"' | grep -vc mmlu_pro_)"
+check 'mmlu_* is every name that fits, as in lm-eval: mmlu_pro too' says '"mmlu_pro"' "$gneiss" tasks list 'mmlu_*' --json
 check 'mmlu_pro has 14' same 14 "$("$gneiss" tasks list 'mmlu_pro_*' --json | grep -c '"kind":"task"')"
 check 'a folder adds its tasks' says '"task":"mine"' "$gneiss" tasks list --include tasks --json mine
 check 'and says why one cannot run' says 'cannot run: tasks/broken.yaml:2: doc_to_txt: no such key; did you mean doc_to_text?' \

@@ -25,4 +25,8 @@ stopped() {
     ranks 2 >killed.csv && same "$(table one.db)" "$(table killed.db)"
 }
 check "interrupted, and the same command again" stopped
+anew() { db=mpi3.db && evaluate mpirun --allow-run-as-root --oversubscribe -n 3 >/dev/null && for how in --again --fresh; do
+    mpirun --allow-run-as-root --oversubscribe -n 3 "$gneiss" eval "$m" -t offline --max-length 256 --threads 1 --progress none -o csv --db "$db" $how >anew.csv && same "$(cut -d, -f4- one.csv)" "$(cut -d, -f4- anew.csv)" || return 1
+done && same 3 "$("$gneiss" db "SELECT count(*) AS n FROM run WHERE status = 'done'" --db "$db" --json | key n)"; }
+check "mpirun with --again and --fresh: a new run each, the same numbers" anew
 close
