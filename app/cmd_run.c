@@ -98,18 +98,14 @@ static bool read_prompt(answer *r, int first, gn_error *e) {
 
 static bool write_start(answer *r, const gn_sampling *s, int64_t limit, gn_error *e) {
     char sha[GN_SHA256_HEX];
-    gn_arena a = {0};
-    gn_value *info =
-        gn_engine_sha(r->g, sha, NULL, NULL, e) ? gn_engine_info(r->g, false, &a, e) : NULL;
     gn_str *out = &r->line;
-    if (info) {
+    const bool ok = gn_engine_sha(r->g, sha, NULL, NULL, e);
+    if (ok) {
         gn_str_puts(out, "{\"schema\":\"gneiss.run/1\",\"event\":\"start\",\"model\":{\"path\":");
         gn_json_write_string(out, gn_slice_of(gn_engine_path(r->g)));
         gn_str_fmt(out, ",\"sha\":\"%s\",\"arch\":", sha);
-        gn_json_write(out, gn_value_get(info, GN_S("arch")));
-        gn_str_puts(out, ",\"format\":");
-        gn_json_write(out, gn_value_get(info, GN_S("format")));
-        gn_str_puts(out, "},\"prompt_ids\":");
+        gn_json_write_string(out, gn_slice_of(gn_engine_arch(r->g)));
+        gn_str_fmt(out, ",\"format\":\"%s\"},\"prompt_ids\":", gn_engine_format(r->g));
         gn_out_ids(out, r->prompt.id, r->prompt.count);
         gn_str_fmt(out, ",\"reused\":%lld,\"read\":%zu,\"options\":{\"numerics\":\"%s\",\"n\":%lld",
                    r->session ? (long long)gn_session_count(r->session) : 0, r->prompt.count,
@@ -121,8 +117,7 @@ static bool write_start(answer *r, const gn_sampling *s, int64_t limit, gn_error
         gn_out_number(out, "repeat_penalty", (double)s->repeat_penalty);
         gn_str_fmt(out, ",\"seed\":%llu}}", (unsigned long long)s->seed);
     }
-    gn_arena_release(&a);
-    return info && gn_out_line(out, e);
+    return ok && gn_out_line(out, e);
 }
 
 static void write_token(answer *r, const gn_token *t) {

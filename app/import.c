@@ -305,7 +305,7 @@ bool gn_import_keep(gn_importing *to, const char *from, gn_had *h, gn_kept *how,
     int missing = 1;
     bool ok = origin_of(from, h, &origin, &name, e);
     tidy_name(h);
-    gn_tokenizer_sha(gn_engine_tokenizer(to->engine), r.tokenizer);
+    ok = ok && gn_tokenizer_sha(gn_engine_tokenizer(to->engine), r.tokenizer, e);
     for (size_t i = 0; ok && i < h->turns.count; i++)
         if (is_leaf(&h->turns, (int64_t)i))
             ok = find_tokens(to, h, (int64_t)i, e);

@@ -268,6 +268,10 @@ bool gn_engine_leave_gpu(gn_engine *g, const gn_error *why,
 gn_tokenizer *gn_engine_tokenizer(gn_engine *g) { return g->tokenizer; }
 const char *gn_engine_path(const gn_engine *g) { return g->path; }
 const char *gn_engine_name(const gn_engine *g) { return g->name; }
+const char *gn_engine_arch(const gn_engine *g) { return g->config.arch; }
+const char *gn_engine_format(const gn_engine *g) {
+    return gn_tensors_container(g->tensors) == GN_GGUF ? "gguf" : "safetensors";
+}
 const char *gn_engine_numerics(const gn_engine *g) { return g->device->numerics; }
 const char *gn_engine_device(const gn_engine *g) { return g->device->describe; }
 const char *gn_engine_no_gpu(const gn_engine *g) { return g->no_gpu; }

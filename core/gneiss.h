@@ -73,6 +73,8 @@ bool gn_engine_leave_gpu(gn_engine *g, const gn_error *why,
 gn_tokenizer *gn_engine_tokenizer(gn_engine *g); /* NULL: the checkpoint has none */
 const char *gn_engine_path(const gn_engine *g);
 const char *gn_engine_name(const gn_engine *g);     /* last part of the path, less .gguf */
+const char *gn_engine_arch(const gn_engine *g);     /* "granitemoehybrid", "llama", ... */
+const char *gn_engine_format(const gn_engine *g);   /* "gguf" or "safetensors" */
 const char *gn_engine_numerics(const gn_engine *g); /* what can change a logit */
 const char *gn_engine_device(const gn_engine *g);   /* for people */
 /* Why --backend auto took the processor, or went on with it; "" where it did not have to. */

@@ -163,8 +163,7 @@ gn_value *gn_engine_info(gn_engine *g, bool with_tensors, gn_arena *a, gn_error 
     put_text(&t, out, "path", g->path);
     put(&t, out, "sha", gn_value_null(a));
     put_text(&t, out, "arch", c->arch);
-    put_text(&t, out, "format",
-             gn_tensors_container(g->tensors) == GN_GGUF ? "gguf" : "safetensors");
+    put_text(&t, out, "format", gn_engine_format(g));
     gn_value *dtype = formats(&t, g->tensors, &params);
     put_int(&t, out, "params", params);
     put_int(&t, out, "bytes", (int64_t)gn_tensors_bytes(g->tensors));
@@ -176,7 +175,8 @@ gn_value *gn_engine_info(gn_engine *g, bool with_tensors, gn_arena *a, gn_error 
     put_int(&t, out, "context", g->context);
     if (g->tokenizer) {
         put_text(&t, tokenizer, "kind", gn_tokenizer_kind(g->tokenizer));
-        gn_tokenizer_sha(g->tokenizer, digest);
+        if (!gn_tokenizer_sha(g->tokenizer, digest, e))
+            return NULL;
         put_sha(&t, tokenizer, digest);
         put_text(&t, tokenizer, "pre", gn_tokenizer_pre(g->tokenizer));
     }

@@ -214,17 +214,18 @@ static const char *json_of(gn_origin *o, const gn_value *v) {
     return copy;
 }
 
-static void describe_checkpoint(gn_origin *o, gn_engine *g, gn_value *info) {
+static bool describe_checkpoint(gn_origin *o, gn_engine *g, gn_value *info, gn_error *e) {
     uint8_t digest[GN_SHA256_BYTES];
-    char *real = realpath(g->path, NULL);
     if (g->tokenizer) {
-        gn_tokenizer_sha(g->tokenizer, o->tokenizer);
+        if (!gn_tokenizer_sha(g->tokenizer, o->tokenizer, e))
+            return false;
         gn_hex(o->tokenizer, sizeof o->tokenizer, o->tokenizer_hex);
     }
     if (g->template_source.len) {
         gn_sha256_of(g->template_source.data, g->template_source.len, digest);
         gn_hex(digest, sizeof digest, o->template_hex);
     }
+    char *real = realpath(g->path, NULL);
     o->name = keep(o, gn_slice_of(g->name));
     o->path = keep(o, gn_slice_of(real ? real : g->path));
     o->format = keep(o, gn_value_text(gn_value_get(info, GN_S("format"))));
@@ -233,6 +234,7 @@ static void describe_checkpoint(gn_origin *o, gn_engine *g, gn_value *info) {
     gn_value_to_integer(gn_value_get(info, GN_S("params")), &o->params);
     gn_value_to_integer(gn_value_get(info, GN_S("bytes")), &o->bytes);
     free(real);
+    return true;
 }
 
 static bool describe_build(gn_origin *o, const gn_engine *g) {
@@ -266,9 +268,8 @@ gn_origin *gn_origin_of(gn_engine *g, bool (*progress)(void *user, size_t done, 
         gn_fail(e, GN_NO_MEMORY, "out of memory");
     ok = ok && gn_engine_sha(g, o->sha, progress, user, e);
     gn_value *info = ok ? gn_engine_info(g, false, &a, e) : NULL;
-    ok = info != NULL;
+    ok = info && describe_checkpoint(o, g, info, e);
     if (ok) {
-        describe_checkpoint(o, g, info);
         ok = describe_build(o, g) && o->name && o->path && o->format && o->dtype && o->config;
         if (!ok)
             gn_fail(e, GN_NO_MEMORY, "out of memory");

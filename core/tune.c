@@ -181,17 +181,18 @@ static gn_batch fill_batch(gn_tune *t) {
 /* ---- a run --------------------------------------------------------------------- */
 
 /* What a step depends on. A path is not in it: data and config are, by content. */
-static void take_fingerprint(gn_tune *t) {
+static bool take_fingerprint(gn_tune *t, gn_error *e) {
     const gn_tune_options *o = &t->o;
     gn_str s = {0};
     gn_sha256 *h = gn_sha256_new();
     uint8_t digest[GN_SHA256_BYTES] = {0};
+    bool ok = true;
     gn_json_write_canonical(&s, t->config_json);
     gn_str_fmt(&s, "|%s|%" PRId64 "|%.17g|%.17g|%.17g|%d|%" PRId64 "|%d|%" PRIu64 "|%d|%.17g",
                t->data_sha, t->steps, o->lr, o->weight_decay, o->clip, (int)o->schedule, o->warmup,
                o->batch_tokens, o->seed, o->lora, o->lora_alpha);
     if (t->texts.tokenizer) {
-        gn_tokenizer_sha(t->texts.tokenizer, digest);
+        ok = gn_tokenizer_sha(t->texts.tokenizer, digest, e);
         gn_sha256_add(h, digest, sizeof digest);
     }
     gn_sha256_add(h, gn_str_text(&s), s.len);
@@ -201,6 +202,7 @@ static void take_fingerprint(gn_tune *t) {
     gn_sha256_end(h, digest);
     gn_hex(digest, sizeof digest, t->fingerprint);
     gn_str_release(&s);
+    return ok;
 }
 
 static bool make_trainer(gn_tune *t, int rows, gn_error *e) {
@@ -228,8 +230,8 @@ gn_tune *gn_tune_open(const gn_tune_options *o, gn_error *e) {
         t->steps = t->o.steps > 0 ? t->o.steps : count_steps(t);
         t->loss = calloc((size_t)t->steps, sizeof *t->loss);
         ok = t->loss || gn_fail(e, GN_NO_MEMORY, "out of memory");
-        take_fingerprint(t);
-        ok = ok && gn_path_make_folder(o->out, e) && gn_tune_load_state(t, e);
+        ok = ok && take_fingerprint(t, e) && gn_path_make_folder(o->out, e) &&
+             gn_tune_load_state(t, e);
         t->tokens = 0;
         shuffle(t, 0);
         for (int64_t s = 0; ok && s < t->step; s++)

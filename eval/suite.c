@@ -318,8 +318,8 @@ bool gn_suite_open(gn_suite *s, gn_engine *g, const gn_eval_options *o, gn_error
     if (!gn_engine_tokenizer(g))
         return gn_fail(e, GN_UNSUPPORTED, "'%s' has no tokenizer; an evaluation needs one",
                        gn_engine_name(g));
-    gn_tokenizer_sha(gn_engine_tokenizer(g), s->tokenizer_sha);
-    if (!gn_engine_sha(g, s->checkpoint_sha, NULL, NULL, e) || !check_length(s, e) ||
+    if (!gn_tokenizer_sha(gn_engine_tokenizer(g), s->tokenizer_sha, e) ||
+        !gn_engine_sha(g, s->checkpoint_sha, NULL, NULL, e) || !check_length(s, e) ||
         !set_prompting(s, e) || !(s->index = gn_index_new(o->include, o->n_include, e)))
         return false;
     if (o->processed)

@@ -9,6 +9,7 @@
 #include "core/base/hash.h"
 
 #include <assert.h>
+#include <endian.h>
 
 enum { FIRST_ROOM = 4, INDEX_FROM = 16, EQUAL_DEPTH = 2000 };
 
@@ -74,7 +75,7 @@ static void *grown(gn_arena *a, const void *items, size_t count, size_t *capacit
 bool gn_value_add(gn_arena *a, gn_value *list, gn_value *v) {
     if (!list || !v)
         return false;
-    assert(list->kind == GN_LIST);
+    assert(list->kind == GN_LIST && !list->list.packed);
     if (list->list.count == list->list.capacity) {
         gn_value **item = grown(a, list->list.item, list->list.count, &list->list.capacity,
                                 sizeof *list->list.item);
@@ -155,8 +156,108 @@ gn_value *gn_value_get(const gn_value *map, gn_slice key) {
     return entry ? entry->value : NULL;
 }
 
+bool gn_value_pack(gn_value *v, size_t count, gn_packed items) {
+    gn_packed *packed = gn_arena_alloc(items.arena, sizeof *packed);
+    if (!packed)
+        return false;
+    *packed = items;
+    v->kind = GN_LIST;
+    v->list.item = NULL;
+    v->list.count = count;
+    v->list.capacity = 0;
+    v->list.packed = packed;
+    return true;
+}
+
+static uint64_t little(const uint8_t *p, int bytes) {
+    uint64_t v = 0;
+    if (bytes == 8)
+        memcpy(&v, p, 8);
+    else if (bytes == 4)
+        memcpy(&v, p, 4);
+    else
+        memcpy(&v, p, (size_t)bytes);
+    return le64toh(v);
+}
+
+static gn_slice take_text(const uint8_t **at) {
+    const gn_slice text = {(const char *)*at + 8, (size_t)little(*at, 8)};
+    *at += 8 + text.len;
+    return text;
+}
+
+static int64_t take_integer(const gn_packed *p, const uint8_t **at) {
+    const int unused = 64 - 8 * p->bytes;
+    const uint64_t v = little(*at, p->bytes) << unused;
+    *at += p->bytes;
+    return p->is_signed || !unused ? (int64_t)v >> unused : (int64_t)(v >> unused);
+}
+
+/* What was packed as values of its own, all in one piece of the arena. */
+static bool unpack(gn_value *list) {
+    const gn_packed *p = list->list.packed;
+    const size_t n = list->list.count;
+    if (n > SIZE_MAX / sizeof(gn_value))
+        return false;
+    gn_value *value = gn_arena_alloc(p->arena, n * sizeof *value);
+    gn_value **item = gn_arena_alloc(p->arena, n * sizeof *item);
+    if (!value || !item)
+        return false;
+    const uint8_t *at = p->data;
+    for (size_t i = 0; i < n; i++) {
+        item[i] = &value[i];
+        value[i].kind = p->bytes ? GN_INTEGER : GN_STRING;
+        if (p->bytes)
+            value[i].integer = take_integer(p, &at);
+        else
+            value[i].string = take_text(&at);
+    }
+    list->list.item = item;
+    list->list.capacity = n;
+    list->list.packed = NULL;
+    return true;
+}
+
 gn_value *gn_value_at(const gn_value *list, size_t i) {
-    return gn_value_is(list, GN_LIST) && i < list->list.count ? list->list.item[i] : NULL;
+    if (!gn_value_is(list, GN_LIST) || i >= list->list.count)
+        return NULL;
+    if (list->list.packed && !unpack((gn_value *)(uintptr_t)list))
+        return NULL;
+    return list->list.item[i];
+}
+
+gn_each gn_each_of(const gn_value *list) {
+    const bool packed = gn_value_is(list, GN_LIST) && list->list.packed;
+    return (gn_each){.list = list, .at = packed ? list->list.packed->data : NULL};
+}
+
+bool gn_each_text(gn_each *i, gn_slice *text) {
+    const gn_packed *p = i->at ? i->list->list.packed : NULL;
+    if (!p || i->next >= i->list->list.count) {
+        const gn_value *v = gn_value_at(i->list, i->next++);
+        *text = gn_value_text(v);
+        return gn_value_is(v, GN_STRING);
+    }
+    i->next++;
+    if (p->bytes) {
+        i->at += p->bytes;
+        return false;
+    }
+    *text = take_text(&i->at);
+    return true;
+}
+
+bool gn_each_integer(gn_each *i, int64_t *v) {
+    const gn_packed *p = i->at ? i->list->list.packed : NULL;
+    if (!p || i->next >= i->list->list.count)
+        return gn_value_to_integer(gn_value_at(i->list, i->next++), v);
+    i->next++;
+    if (!p->bytes) {
+        take_text(&i->at);
+        return false;
+    }
+    *v = take_integer(p, &i->at);
+    return true;
 }
 
 size_t gn_value_count(const gn_value *v) {
@@ -236,7 +337,7 @@ static bool equal(const gn_value *a, const gn_value *b, int depth) {
         if (a->list.count != b->list.count)
             return false;
         for (size_t i = 0; i < a->list.count; i++)
-            if (!items_equal(a->list.item[i], b->list.item[i], depth))
+            if (!items_equal(gn_value_at(a, i), gn_value_at(b, i), depth))
                 return false;
         return true;
     case GN_MAP:

@@ -37,8 +37,9 @@ struct gn_value {
         double number;
         gn_slice string;
         struct {
-            gn_value **item;
+            gn_value **item; /* NULL while they are packed */
             size_t count, capacity;
+            const struct gn_packed *packed;
         } list;
         struct {
             gn_entry *entry; /* in the order of first insertion */
@@ -65,8 +66,32 @@ bool gn_value_set(gn_arena *a, gn_value *map, gn_slice key, gn_value *v);
 
 /* The value under key, or NULL: not a map, or no such key. */
 gn_value *gn_value_get(const gn_value *map, gn_slice key);
-gn_value *gn_value_at(const gn_value *list, size_t i); /* NULL past the end or no list */
-size_t gn_value_count(const gn_value *v);              /* of a list or map, else 0 */
+/* NULL past the end or no list. A packed list is unpacked by it (NULL without memory for that). */
+gn_value *gn_value_at(const gn_value *list, size_t i);
+size_t gn_value_count(const gn_value *v); /* of a list or map, else 0 */
+
+/* Items as a file has them, little-endian one after another: strings, each behind its length in 8
+ * bytes, or integers. */
+typedef struct gn_packed {
+    const uint8_t *data;
+    int bytes;      /* of an integer; 0: strings */
+    bool is_signed; /* integers of fewer than 8 bytes; those of 8 are */
+    gn_arena *arena;
+} gn_packed;
+/* Make v a list of so many items that stay packed until one is asked for. False when the arena is
+ * full. */
+bool gn_value_pack(gn_value *v, size_t count, gn_packed items);
+
+/* A list's items one after another, without unpacking it. */
+typedef struct gn_each {
+    const gn_value *list;
+    size_t next;
+    const uint8_t *at;
+} gn_each;
+gn_each gn_each_of(const gn_value *list);
+/* The next item; false at the end, and if it is no string or integer. */
+bool gn_each_text(gn_each *i, gn_slice *text);
+bool gn_each_integer(gn_each *i, int64_t *v);
 
 static inline bool gn_value_is(const gn_value *v, gn_kind kind) {
     return v && v->kind == (int)kind;

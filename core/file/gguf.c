@@ -18,7 +18,7 @@
 #include <inttypes.h>
 
 enum { U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64, TYPES };
-enum { LEAST_KEY = 8 + 4 + 1, LEAST_TENSOR = 8 + 4 + 4 + 8, ALIGNMENT = 32 };
+enum { LEAST_KEY = 8 + 4 + 1, LEAST_TENSOR = 8 + 4 + 4 + 8, ALIGNMENT = 32, PACKED_FROM = 1024 };
 
 static const struct {
     const char *name;
@@ -141,7 +141,29 @@ static bool take_scalar(reader *r, uint32_t type, gn_value *v, gn_error *e) {
     return true;
 }
 
-/* All items in one piece of the arena: a vocabulary has a hundred thousand. */
+/* Long lists of strings or integers: looked over, and left where they are until somebody asks. A
+ * vocabulary has a hundred thousand. */
+static bool may_stay_packed(uint32_t type, uint64_t count) {
+    return count >= PACKED_FROM && type != F32 && type != F64 && type != BOOL && type != U64;
+}
+
+static bool take_packed(reader *r, uint32_t type, size_t count, gn_value *list, gn_error *e) {
+    const size_t bytes = type == STRING ? 0 : type_info[type].bytes;
+    const gn_packed items = {.data = r->file.data + r->at,
+                             .bytes = (int)bytes,
+                             .is_signed = type == I8 || type == I16 || type == I32,
+                             .arena = r->arena};
+    if (bytes && !take(r, count * bytes, e))
+        return false;
+    gn_slice text;
+    for (size_t i = 0; !bytes && i < count; i++)
+        if (!take_string(r, &text, e))
+            return false;
+    return gn_value_pack(list, count, items) ||
+           gn_fail(e, GN_NO_MEMORY, "no memory for its %zu items", count);
+}
+
+/* All items in one piece of the arena. */
 static bool take_array(reader *r, gn_value *list, gn_error *e) {
     uint32_t type = 0;
     uint64_t count = 0;
@@ -153,6 +175,8 @@ static bool take_array(reader *r, gn_value *list, gn_error *e) {
     if (count > (r->file.size - r->at) / type_info[type].bytes)
         return gn_fail(e, GN_FORMAT, "%" PRIu64 " items of type %s in the %zu bytes left", count,
                        type_info[type].name, r->file.size - r->at);
+    if (may_stay_packed(type, count))
+        return take_packed(r, type, (size_t)count, list, e);
     list->kind = GN_LIST;
     if (!count)
         return true;

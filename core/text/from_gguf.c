@@ -152,9 +152,10 @@ static bool read_types(const gn_value *types, uint8_t *mark, size_t n, int *adde
     if (gn_value_count(types) != n)
         return gn_fail(e, GN_FORMAT, "tokenizer.ggml.token_type: %zu types for %zu tokens",
                        gn_value_count(types), n);
+    gn_each items = gn_each_of(types);
     for (size_t id = 0; id < n; id++) {
         int64_t type = 0;
-        gn_value_to_integer(gn_value_at(types, id), &type);
+        gn_each_integer(&items, &type);
         mark[id] = (uint8_t)marks_of(type);
         if (!mark[id])
             return gn_fail(e, GN_UNSUPPORTED,
@@ -168,20 +169,21 @@ static bool read_types(const gn_value *types, uint8_t *mark, size_t n, int *adde
 static bool read_tokens(gn_tokenizer *t, const gn_value *tokens, const uint8_t *mark, int n_added,
                         gn_error *e) {
     const size_t n = gn_value_count(tokens);
-    if (!gn_vocab_init(&t->vocab, n, n, (size_t)n_added, e))
+    if (!gn_vocab_init(&t->vocab, n, (size_t)n_added, e))
         return false;
     t->added = calloc((size_t)n_added + 1, sizeof *t->added);
     if (!t->added)
         return gn_fail(e, GN_NO_MEMORY, "out of memory for %d added tokens", n_added);
+    gn_each items = gn_each_of(tokens);
     for (size_t id = 0; id < n; id++) {
-        const gn_value *v = gn_value_at(tokens, id);
-        if (!gn_value_is(v, GN_STRING))
+        gn_slice piece;
+        if (!gn_each_text(&items, &piece))
             return gn_fail(e, GN_FORMAT, "tokenizer.ggml.tokens: token %zu is no string", id);
-        if (!gn_vocab_put(&t->vocab, (int64_t)id, v->string, mark[id], e))
+        if (!gn_vocab_put(&t->vocab, (int64_t)id, piece, mark[id], e))
             return false;
         if (mark[id] & GN_PIECE_ADDED)
             t->added[t->n_added++] = (gn_added){
-                .id = (int32_t)id, .content = v->string, .special = mark[id] & GN_PIECE_SPECIAL};
+                .id = (int32_t)id, .content = piece, .special = mark[id] & GN_PIECE_SPECIAL};
     }
     return true;
 }
@@ -242,16 +244,9 @@ static bool read_merges(gn_tokenizer *t, const gn_value *keys, const family *f, 
     const gn_value *list = key(keys, "merges");
     const gn_bpe_options options = {
         .bytes = true, .ignore_merges = f->ignore_merges, .unknown = -1};
-    gn_merges m;
     if (!gn_value_is(list, GN_LIST))
         return gn_fail(e, GN_FORMAT, "no tokenizer.ggml.merges");
-    bool ok = gn_merges_init(&m, list->list.count, e);
-    m.mixed = true;
-    for (size_t k = 0; ok && k < list->list.count; k++)
-        ok = gn_merges_add_line(&m, &t->vocab, gn_value_text(list->list.item[k]), e);
-    ok = ok && gn_tokenizer_finish(t, &m, options, e);
-    gn_merges_release(&m);
-    return ok;
+    return gn_tokenizer_finish_later(t, list, options, e);
 }
 
 static bool read(gn_tokenizer *t, const gn_value *keys, gn_error *e) {

@@ -101,7 +101,7 @@ static bool read_vocab(gn_tokenizer *t, const gn_value *vocab, gn_error *e) {
     if (!gn_value_is(vocab, GN_MAP))
         return gn_fail(e, GN_FORMAT, "no model.vocab");
     if (!measure(t, vocab, &size, &bytes, e) ||
-        !gn_vocab_init(&t->vocab, size, vocab->map.count, (size_t)t->n_added + 8, e))
+        !gn_vocab_init(&t->vocab, size, (size_t)t->n_added + 8, e))
         return false;
     char *text = gn_arena_alloc(&t->arena, bytes + 1);
     if (!text)
@@ -117,7 +117,7 @@ static bool read_vocab(gn_tokenizer *t, const gn_value *vocab, gn_error *e) {
         if (!gn_vocab_put(&t->vocab, id, piece, GN_PIECE_PLAIN, e))
             return false;
     }
-    return true;
+    return gn_vocab_index(&t->vocab, e);
 }
 
 static bool put_added(gn_tokenizer *t, const gn_added *a, gn_error *e) {

@@ -18,6 +18,8 @@ struct gn_tokenizer {
     gn_vocab vocab;
     gn_normaliser normaliser;
     gn_splitter splitter;
+    const gn_value *lines; /* merges that have not been read; bpe is NULL until they are */
+    gn_bpe_options options;
     gn_bpe *bpe;
     gn_decoder decoder;
     gn_added *added; /* [n_added] */
@@ -26,6 +28,7 @@ struct gn_tokenizer {
     gn_ids before, after;      /* what the post-processor adds */
     int32_t named[GN_NAMED_TOKENS];
     char pre[64];
+    bool digested;
     uint8_t sha[32];
     gn_str repaired, normal; /* scratch of gn_encode() */
 };
@@ -53,5 +56,9 @@ bool gn_merges_add_line(gn_merges *m, gn_vocab *v, gn_slice line, gn_error *e);
 /* Once vocabulary, pipeline, added tokens and names are there: spell the tokens, sort the
  * added ones, build the merge table and the digest. */
 bool gn_tokenizer_finish(gn_tokenizer *t, const gn_merges *m, gn_bpe_options options, gn_error *e);
+/* The same, but "left right" lines, which must outlive t, are read when text is first encoded or
+ * the digest asked for, and what is wrong with them is said then. */
+bool gn_tokenizer_finish_later(gn_tokenizer *t, const gn_value *lines, gn_bpe_options options,
+                               gn_error *e);
 
 #endif

@@ -129,8 +129,8 @@ static void serialise(const gn_tokenizer *t, const gn_merges *m, const gn_bpe_op
     }
     for (int id = 0; id < t->vocab.size; id++) {
         put_32(s, t->vocab.mark[id]);
-        put_32(s, (int32_t)t->vocab.piece[id].len);
-        gn_str_add(s, t->vocab.piece[id]);
+        put_32(s, (int32_t)gn_vocab_shown(&t->vocab, id).len);
+        gn_str_add(s, gn_vocab_shown(&t->vocab, id));
     }
     for (size_t k = 0; k < m->count; k++) {
         put_32(s, m->merge[k].left);
@@ -139,14 +139,14 @@ static void serialise(const gn_tokenizer *t, const gn_merges *m, const gn_bpe_op
     }
 }
 
-static bool make_digest(gn_tokenizer *t, const gn_merges *m, const gn_bpe_options *o, gn_error *e) {
+static bool make_digest(gn_tokenizer *t, const gn_merges *m, gn_error *e) {
     gn_str s = {0};
-    serialise(t, m, o, &s);
-    const bool ok = gn_str_ok(&s, e);
-    if (ok)
+    serialise(t, m, &t->options, &s);
+    t->digested = gn_str_ok(&s, e);
+    if (t->digested)
         gn_sha256_of(s.data, s.len, t->sha);
     gn_str_release(&s);
-    return ok;
+    return t->digested;
 }
 
 /* What is looked for: the content, or the content as the normaliser leaves it. */
@@ -161,7 +161,8 @@ static bool make_patterns(gn_tokenizer *t, gn_error *e) {
         a->pattern = gn_arena_copy(&t->arena, gn_str_slice(&t->normal));
         if (!a->pattern.data)
             return gn_fail(e, GN_NO_MEMORY, "out of memory for %d added tokens", t->n_added);
-        t->vocab.piece[a->id] = a->pattern; /* so it is decoded */
+        if (!gn_vocab_show(&t->vocab, a->id, a->pattern, e))
+            return false;
     }
     return gn_finder_init(&t->raw, t->added, t->n_added, false, e) &&
            gn_finder_init(&t->normalised, t->added, t->n_added, true, e);
@@ -171,10 +172,48 @@ static bool spell(const void *user, gn_slice piece, gn_str *out, gn_error *e) {
     return gn_decoder_piece(user, piece, out, e);
 }
 
+static bool finish(gn_tokenizer *t, gn_bpe_options options, gn_error *e) {
+    t->options = options;
+    return make_patterns(t, e) && gn_vocab_spell(&t->vocab, spell, &t->decoder, e);
+}
+
 bool gn_tokenizer_finish(gn_tokenizer *t, const gn_merges *m, gn_bpe_options options, gn_error *e) {
-    return make_patterns(t, e) && gn_vocab_spell(&t->vocab, spell, &t->decoder, e) &&
-           (t->bpe = gn_bpe_new(&t->vocab, m->merge, m->count, options, e)) &&
-           make_digest(t, m, &options, e);
+    return finish(t, options, e) &&
+           (t->bpe = gn_bpe_new(&t->vocab, m->merge, m->count, options, e)) && make_digest(t, m, e);
+}
+
+bool gn_tokenizer_finish_later(gn_tokenizer *t, const gn_value *lines, gn_bpe_options options,
+                               gn_error *e) {
+    t->lines = lines;
+    return finish(t, options, e);
+}
+
+/* The merges that wait, read. */
+static bool read_lines(gn_tokenizer *t, gn_merges *m, gn_error *e) {
+    const size_t count = gn_value_count(t->lines);
+    if (!gn_vocab_index(&t->vocab, e) || !gn_merges_init(m, count, e))
+        return false;
+    m->mixed = true;
+    bool ok = true;
+    gn_each lines = gn_each_of(t->lines);
+    while (ok && m->count < count) {
+        gn_slice line = {0}; /* what is no string is no merge either */
+        gn_each_text(&lines, &line);
+        ok = gn_merges_add_line(m, &t->vocab, line, e);
+    }
+    return ok || gn_context(e, "tokenizer");
+}
+
+/* Whatever still waits: what merges text, and if asked for the digest. */
+static bool make_ready(gn_tokenizer *t, bool digest, gn_error *e) {
+    gn_merges m = {0};
+    if (t->bpe && (t->digested || !digest))
+        return true;
+    const bool ok = read_lines(t, &m, e) &&
+                    (t->bpe || (t->bpe = gn_bpe_new(&t->vocab, m.merge, m.count, t->options, e))) &&
+                    (!digest || make_digest(t, &m, e));
+    gn_merges_release(&m);
+    return ok;
 }
 
 /* --- encoding --- */
@@ -237,6 +276,8 @@ static bool add_ids(const gn_ids *ids, gn_ids *out, gn_error *e) {
 bool gn_encode(gn_tokenizer *t, gn_slice text, unsigned flags, gn_ids *out, gn_error *e) {
     const size_t count = out->count;
     const bool special = flags & GN_ADD_SPECIAL;
+    if (!make_ready(t, false, e))
+        return false;
     if (!gn_utf8_valid(text)) {
         gn_str_cut(&t->repaired, 0);
         gn_utf8_repair(&t->repaired, text);
@@ -276,7 +317,7 @@ static bool decode_pieces(const gn_tokenizer *t, const int32_t *id, size_t n, bo
         return gn_fail(e, GN_NO_MEMORY, "out of memory for the text of %zu tokens", n);
     for (size_t k = 0; k < n; k++)
         if (t->vocab.mark[id[k]] && (!skip_special || !gn_token_is_special(t, id[k])))
-            piece[count++] = t->vocab.piece[id[k]];
+            piece[count++] = gn_vocab_shown(&t->vocab, id[k]);
     const bool ok = gn_decoder_run(&t->decoder, piece, count, out, e);
     free(piece);
     return ok;
@@ -299,7 +340,7 @@ gn_slice gn_token_bytes(const gn_tokenizer *t, int32_t id) {
 }
 
 gn_slice gn_token_piece(const gn_tokenizer *t, int32_t id) {
-    return gn_vocab_has(&t->vocab, id) ? t->vocab.piece[id] : GN_S("");
+    return gn_vocab_has(&t->vocab, id) ? gn_vocab_shown(&t->vocab, id) : GN_S("");
 }
 
 bool gn_token_is_special(const gn_tokenizer *t, int32_t id) {
@@ -336,8 +377,11 @@ const char *gn_tokenizer_kind(const gn_tokenizer *t) {
 
 const char *gn_tokenizer_pre(const gn_tokenizer *t) { return t->pre; }
 
-void gn_tokenizer_sha(const gn_tokenizer *t, uint8_t digest[32]) {
+bool gn_tokenizer_sha(gn_tokenizer *t, uint8_t digest[32], gn_error *e) {
+    if (!make_ready(t, true, e))
+        return false;
     memcpy(digest, t->sha, sizeof t->sha);
+    return true;
 }
 
 /* --- streaming --- */

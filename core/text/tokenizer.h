@@ -18,7 +18,8 @@ typedef struct gn_tokenizer gn_tokenizer;
  * tokens and bos/eos/pad/unk names; never its tokenizer_class). The values may
  * be freed afterwards. Free with gn_tokenizer_free(). */
 gn_tokenizer *gn_tokenizer_from_json(const gn_value *json, const gn_value *config, gn_error *e);
-/* keys: the tokenizer.ggml.* section, which must outlive it. */
+/* keys: the tokenizer.ggml.* section, which must outlive it. Its merges are read when text is first
+ * encoded: a hundred thousand of them are a noticeable part of the time to a first token. */
 gn_tokenizer *gn_tokenizer_from_gguf(const gn_value *keys, gn_error *e);
 void gn_tokenizer_free(gn_tokenizer *t);
 
@@ -51,8 +52,9 @@ int32_t gn_tokenizer_named(const gn_tokenizer *t, const char *name);
 bool gn_tokenizer_adds_bos(const gn_tokenizer *t);
 const char *gn_tokenizer_kind(const gn_tokenizer *t); /* "bpe" */
 const char *gn_tokenizer_pre(const gn_tokenizer *t);  /* "dbrx", "smollm", "split+bytelevel", ... */
-/* Over vocabulary, merges, added tokens and pipeline: equal for equal behaviour. 32 bytes. */
-void gn_tokenizer_sha(const gn_tokenizer *t, uint8_t digest[32]);
+/* Over vocabulary, merges, added tokens and pipeline: equal for equal behaviour. 32 bytes. Fails
+ * where encoding would: at broken merges of a GGUF. */
+bool gn_tokenizer_sha(gn_tokenizer *t, uint8_t digest[32], gn_error *e);
 
 /* Streaming decode: bytes of tokens in, whole characters out. Zeroed it is empty. */
 typedef struct gn_text_stream {

@@ -17,20 +17,28 @@ enum {
 };
 
 typedef struct gn_vocab {
-    int size;        /* largest id + 1 */
-    gn_slice *piece; /* [size], borrowed; data NULL where an id has no token */
-    uint8_t *mark;   /* [size] GN_PIECE_*; 0: no token */
-    gn_map plain, added;
+    int size;                   /* largest id + 1 */
+    gn_slice *piece;            /* [size], borrowed; data NULL where an id has no token */
+    gn_slice *shown;            /* [size] the same as it is decoded; NULL: it is piece */
+    uint8_t *mark;              /* [size] GN_PIECE_*; 0: no token */
+    struct gn_vocab_slot *slot; /* [slots] from plain pieces to ids; NULL until indexed */
+    size_t slots;               /* a power of two */
+    gn_map added;
     gn_str bytes; /* what token i stands for: bytes.data[at[i], at[i + 1]) */
-    size_t *at;   /* [size + 1] */
+    uint32_t *at; /* [size + 1] */
 } gn_vocab;
 
-/* An empty vocabulary of `size` ids, with room for so many pieces of each kind. */
-bool gn_vocab_init(gn_vocab *v, size_t size, size_t plain, size_t added, gn_error *e);
+/* An empty vocabulary of `size` ids, with room for so many added pieces. */
+bool gn_vocab_init(gn_vocab *v, size_t size, size_t added, gn_error *e);
 void gn_vocab_release(gn_vocab *v);
 
 /* Set id's piece and add marks to those it has. The piece's bytes outlive v. */
 bool gn_vocab_put(gn_vocab *v, int64_t id, gn_slice piece, unsigned marks, gn_error *e);
+/* Build what finds plain pieces at once. What is put before is found by looking through all. */
+bool gn_vocab_index(gn_vocab *v, gn_error *e);
+
+/* Decode id as text, which outlives v, and not as its piece. */
+bool gn_vocab_show(gn_vocab *v, int32_t id, gn_slice text, gn_error *e);
 
 /* Appends what a plain piece stands for. */
 typedef bool (*gn_speller)(const void *user, gn_slice piece, gn_str *out, gn_error *e);
@@ -41,14 +49,14 @@ bool gn_vocab_spell(gn_vocab *v, gn_speller append, const void *user, gn_error *
 static inline bool gn_vocab_has(const gn_vocab *v, int64_t id) {
     return id >= 0 && id < v->size && v->mark[id];
 }
+static inline gn_slice gn_vocab_shown(const gn_vocab *v, int32_t id) {
+    return v->shown ? v->shown[id] : v->piece[id];
+}
 static inline gn_slice gn_vocab_bytes(const gn_vocab *v, int32_t id) {
     return (gn_slice){gn_str_text(&v->bytes) + v->at[id], v->at[id + 1] - v->at[id]};
 }
-/* The id of a plain piece, -1 if there is none. */
-static inline int32_t gn_vocab_plain(const gn_vocab *v, gn_slice piece) {
-    int64_t id = -1;
-    return gn_map_get(&v->plain, piece, &id) ? (int32_t)id : -1;
-}
+/* The id of a plain piece, the last that was put; -1 if there is none. */
+int32_t gn_vocab_plain(const gn_vocab *v, gn_slice piece);
 static inline int32_t gn_vocab_added(const gn_vocab *v, gn_slice piece) {
     int64_t id = -1;
     return gn_map_get(&v->added, piece, &id) ? (int32_t)id : -1;

@@ -350,7 +350,75 @@ TEST(a_vocabulary_of_a_hundred_thousand_loads_in_a_blink) {
     CHECK(took < 0.25); /* some 5 ms; the bound is for sanitizers and busy machines */
     gn_tensors *t = opened(in_folder("vocabulary.gguf"));
     const gn_value *merges = gn_value_get(gn_tensors_keys(t), GN_S("tokenizer.ggml.merges"));
+    gn_each each = gn_each_of(merges);
+    gn_slice line = {0};
+    for (int i = 0; i < N && CHECK(gn_each_text(&each, &line)); i++) {
+        snprintf(word, sizeof word, "%x %x", i, i * 7);
+        if (!CHECK(gn_slice_is(line, word)))
+            break;
+    }
+    CHECK(!gn_each_text(&each, &line));
     CHECK(gn_value_count(merges) == N &&
           gn_slice_is(gn_value_text(gn_value_at(merges, N - 1)), "187ff ab7f9"));
     gn_tensors_close(t);
+}
+
+/* Long lists are not read before they are asked for; what they say is the same, cut short too. */
+TEST(long_lists_of_every_type_hold_what_was_written) {
+    enum { N = 3000 };
+    static const struct {
+        int type, bytes;
+    } kind[] = {{U8, 1},  {I8, 1},  {U16, 2},  {I16, 2}, {U32, 4}, {I32, 4},
+                {U64, 8}, {I64, 8}, {BOOL, 1}, {F32, 4}, {F64, 8}};
+    enum { KINDS = sizeof kind / sizeof *kind };
+    start(3, 0, KINDS);
+    for (int k = 0; k < KINDS; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "list.%d", k);
+        key(name, ARRAY, (uint64_t)kind[k].type, 4);
+        u(N, 8);
+        for (int i = 0; i < N; i++)
+            u(kind[k].type == BOOL ? (uint64_t)(i % 2) : (uint64_t)(int64_t)(i - 1500),
+              kind[k].bytes);
+    }
+    put("lists.gguf", out.data, out.len);
+    gn_tensors *t = opened(in_folder("lists.gguf"));
+    for (int k = 0; t && k < KINDS; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "list.%d", k);
+        const gn_value *list = gn_value_get(gn_tensors_keys(t), gn_slice_of(name));
+        const int type = kind[k].type, bits = 8 * kind[k].bytes;
+        const bool integers = type != BOOL && type != F32 && type != F64;
+        const bool is_signed = type == I8 || type == I16 || type == I32 || type == I64;
+        gn_each each = gn_each_of(list);
+        CHECK(gn_value_count(list) == N);
+        for (int i = 0; i < N && integers; i++) {
+            const uint64_t all = (uint64_t)(int64_t)(i - 1500) << (64 - bits);
+            const int64_t want =
+                is_signed ? (int64_t)all >> (64 - bits) : (int64_t)(all >> (64 - bits));
+            int64_t v = 0, w = 0;
+            if (type == U64 && i < 1500) /* a number, for it fits no integer */
+                continue;
+            if (type == U64) {
+                if (!CHECK(gn_value_to_integer(gn_value_at(list, (size_t)i), &w) && w == want))
+                    break;
+                continue;
+            }
+            if (!CHECK(gn_each_integer(&each, &v) && v == want))
+                break;
+            if (i > N / 2 && /* asked for in the middle of a walk, which goes on */
+                !CHECK(gn_value_to_integer(gn_value_at(list, (size_t)i), &w) && w == want))
+                break;
+        }
+    }
+    gn_tensors_close(t);
+    gn_str_cut(&out, out.len - 1);
+    REFUSED(GN_FORMAT, "3000 items of type f64 in the 23999 bytes left");
+    start(3, 0, 1);
+    key("list", ARRAY, STRING, 4);
+    u(1 << 11, 8);
+    for (int i = 0; i < (1 << 11) - 1; i++)
+        text("word");
+    u(1000, 8);
+    REFUSED(GN_FORMAT, "cut short");
 }
