@@ -75,6 +75,7 @@ typedef struct evaluation {
 /* Signals are the screen's. */
 static void *evaluate(void *user) {
     evaluation *x = user;
+    gn_thread_works();
     x->code = gn_evaluate_models(x->v, &x->error);
     gn_board_ended(x->v->board);
     return NULL;

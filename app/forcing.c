@@ -189,6 +189,7 @@ static void answer(forcing *f, question *q) {
 
 static void *work(void *user) {
     forcing *f = user;
+    gn_thread_works();
     tell_vocabulary(f);
     for (question *q; (q = gn_queue_take(f->questions)); free_question(q))
         if (!atomic_load(&f->closing))

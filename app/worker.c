@@ -5,7 +5,6 @@
 #include "app/queue.h"
 
 #include <malloc.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -179,10 +178,7 @@ static void heard(void *user, const gn_ask *a) {
 }
 
 /* Does the next question come at once? It waits perhaps for what was just told. */
-static bool is_asked(const engine_worker *w) {
-    struct pollfd fd = {gn_queue_fd(w->asks), POLLIN, 0};
-    return poll(&fd, 1, 50) > 0;
-}
+static bool is_asked(const engine_worker *w) { return gn_queue_soon(w->asks, 50); }
 
 /* The state after the last answer goes to disk when nobody waits for the next one. */
 static void save(engine_worker *w, bool last) {
@@ -443,6 +439,7 @@ static void answer(engine_worker *w, gn_ask *ask) {
 static void *work(void *user) {
     engine_worker *w = user;
     gn_error e = {0};
+    gn_thread_works();
     gn_engine *g = open_engine(w, &e);
     w->reading = g ? gn_reading_new(g, &e) : NULL;
     const bool open = w->reading != NULL;

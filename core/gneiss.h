@@ -25,6 +25,7 @@
 #include "core/base/rng.h"
 #include "core/base/sql.h"
 #include "core/base/str.h"
+#include "core/base/thread.h"
 #include "core/base/token.h"
 #include "core/base/unicode.h"
 #include "core/base/value.h"

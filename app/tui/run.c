@@ -196,16 +196,19 @@ static int timeout_of(const gn_tui *t, const gn_input *in, double drawn) {
     return wait < 0 ? -1 : (int)(wait * 1000) + 1;
 }
 
+static void show(gn_tui *t, double *drawn) {
+    gn_tui_draw(t);
+    gn_screen_show(t->user, &t->canvas);
+    *drawn = gn_seconds();
+}
+
 static bool turn(gn_tui *t, gn_input *in, double *drawn) {
     struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0},
                            {t->worker->fd(t->worker), POLLIN, 0},
                            {signal_pipe[0], POLLIN, 0}};
     bool ok = true, typed = false;
-    if (t->dirty && gn_seconds() - *drawn >= FRAME) {
-        gn_tui_draw(t);
-        gn_screen_show(t->user, &t->canvas);
-        *drawn = gn_seconds();
-    }
+    if (t->dirty && gn_seconds() - *drawn >= FRAME)
+        show(t, drawn);
     if (poll(fds, 3, timeout_of(t, in, *drawn)) < 0 && errno != EINTR)
         return false;
     t->now = gn_seconds();
@@ -215,12 +218,12 @@ static bool turn(gn_tui *t, gn_input *in, double *drawn) {
         ok = read_keys(in);
     for (gn_input_event ev; !t->quit && gn_input_next(in, gn_seconds(), &ev); typed = true)
         gn_tui_input(t, &ev);
+    if (typed && t->dirty && !t->quit) /* at once: what the model tells may take a transaction */
+        show(t, drawn);
     if (fds[1].revents & POLLIN)
         gn_tui_events(t);
     if (t->wake > 0 && t->now >= t->wake)
         gn_tui_tick(t);
-    if (typed) /* a key is answered at once */
-        *drawn = 0;
     return ok;
 }
 
@@ -241,6 +244,7 @@ bool gn_tui_run(gn_tui *t, gn_error *e) {
     t->edit = edit;
     t->copy = copy;
     t->shell = shell;
+    gn_thread_shows();
     fit(t);
     while (!t->quit && turn(t, &in, &drawn))
         ;

@@ -1,12 +1,15 @@
 /* test_base_pool.c - threads that share work, sleep and wake. */
 /* floor: gn_base */
 #include "core/base/pool.h"
+#include "core/base/thread.h"
 
 #include "tests/check.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { PARTS = 257 };
@@ -176,4 +179,67 @@ TEST(processors_are_those_we_may_use) {
             CPU_SET(i, &one);
     CHECK(sched_setaffinity(0, sizeof one, &one) == 0 && gn_processors() == 1);
     CHECK(sched_setaffinity(0, sizeof old, &old) == 0 && gn_processors() == count);
+}
+
+/* What the kernel gives the calling thread at a time, in nanoseconds; 0 where it does not say. */
+static uint64_t slice(void) {
+    uint64_t a[7] = {sizeof a};
+    return syscall(SYS_sched_getattr, 0, a, sizeof a, 0) == 0 ? a[3] : 0;
+}
+
+static void *slice_of_a_child(void *out) {
+    *(uint64_t *)out = slice();
+    return NULL;
+}
+
+static uint64_t slice_of_child(void) {
+    uint64_t found = 0;
+    pthread_t child;
+    if (pthread_create(&child, NULL, slice_of_a_child, &found) == 0)
+        pthread_join(child, NULL);
+    return found;
+}
+
+static void *take_roles(void *out) {
+    uint64_t *found = out;
+    found[0] = slice();
+    gn_thread_shows();
+    found[1] = slice();
+    found[2] = slice_of_child();
+    gn_thread_works();
+    found[3] = slice();
+    gn_thread_works();
+    found[4] = slice();
+    return NULL;
+}
+
+TEST(who_shows_goes_before_who_computes) {
+    uint64_t found[5];
+    pthread_t thread;
+    if (!CHECK(pthread_create(&thread, NULL, take_roles, found) == 0))
+        return;
+    pthread_join(thread, NULL);
+    CHECK(slice() == found[0]); /* nobody else's */
+    if (found[0] == 0)
+        return; /* a kernel without slices of one's own */
+    CHECK(found[1] < found[0]);
+    CHECK(found[2] == found[0]);
+    CHECK(found[3] > found[0] && found[3] < found[0] * 5 / 4);
+    CHECK(found[4] == found[3]);
+}
+
+static void *work_and_start(void *out) {
+    gn_thread_works();
+    *(uint64_t *)out = slice_of_child();
+    return NULL;
+}
+
+TEST(threads_of_who_computes_compute) {
+    const uint64_t before = slice();
+    uint64_t found = 0;
+    pthread_t thread;
+    if (!CHECK(pthread_create(&thread, NULL, work_and_start, &found) == 0))
+        return;
+    pthread_join(thread, NULL);
+    CHECK(before == 0 || found > before);
 }

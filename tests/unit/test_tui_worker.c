@@ -34,7 +34,26 @@ TEST(what_goes_in_comes_out_in_order_and_the_pipe_tells) {
         for (void *item; (item = gn_queue_poll(q)); next++)
             CHECK((intptr_t)item == next);
     pthread_join(thread, NULL);
-    CHECK(!readable(q, 0) && !gn_queue_poll(q));
+    CHECK(!gn_queue_poll(q) && !readable(q, 0));
+    gn_queue_free(q, NULL);
+}
+
+static void *put_late(void *user) {
+    usleep(20000);
+    return gn_queue_put(user, user) ? user : NULL;
+}
+
+TEST(what_comes_soon_is_waited_for) {
+    gn_error e = {0};
+    gn_queue *q = gn_queue_new(2, &e);
+    pthread_t thread;
+    CHECK(!gn_queue_soon(q, 0) && !gn_queue_soon(q, 10));
+    CHECK(pthread_create(&thread, NULL, put_late, q) == 0);
+    CHECK(gn_queue_soon(q, 5000) && gn_queue_soon(q, 0));
+    CHECK(gn_queue_poll(q) == q && !gn_queue_soon(q, 0));
+    pthread_join(thread, NULL);
+    gn_queue_close(q);
+    CHECK(!gn_queue_soon(q, 60000)); /* nothing comes any more */
     gn_queue_free(q, NULL);
 }
 
