@@ -106,6 +106,12 @@ static bool header(gn_session *s, const size_t bytes[SECTIONS], uint8_t head[PAG
     return true;
 }
 
+/* Of a whole file, by its header. */
+static size_t file_bytes(const uint8_t *head) {
+    const uint8_t *last = head + AT_SECTIONS + 16 * (SECTIONS - 1);
+    return (size_t)((get64(last) + get64(last + 8) + PAGE - 1) / PAGE * PAGE);
+}
+
 /* A state file under way: sums are taken of what is still in the cache, on its way to the file. */
 typedef struct writing {
     gn_writer *w;
@@ -173,7 +179,7 @@ gn_saving *gn_session_save_begin(gn_session *s, const char *path, gn_error *e) {
         v->path = gn_strdup_slice(gn_slice_of(path));
     bool ok = (v && v->path && now.sum) || gn_fail(e, GN_NO_MEMORY, "out of memory");
     ok = ok && header(s, bytes, head, e) && (now.w = gn_writer_open(path, e)) != NULL &&
-         add_sections(&now, s, logits, e);
+         gn_writer_expect(now.w, file_bytes(head), e) && add_sections(&now, s, logits, e);
     gn_xxh3_free(now.sum);
     if (ok) {
         v->w = now.w;

@@ -20,6 +20,8 @@ bool gn_file_read(gn_str *out, const char *path, size_t limit, gn_error *e);
  * folder synced. Abort, or a crash, leaves PATH as it was. */
 typedef struct gn_writer gn_writer;
 gn_writer *gn_writer_open(const char *path, gn_error *e);
+/* The file will have so many bytes: the disk gives them at once. Fails when it is too full. */
+bool gn_writer_expect(gn_writer *w, size_t bytes, gn_error *e);
 bool gn_writer_add(gn_writer *w, const void *data, size_t len, gn_error *e);
 /* Zero bytes up to a multiple of align from the file's start. */
 bool gn_writer_pad(gn_writer *w, size_t align, gn_error *e);

@@ -20,7 +20,7 @@ gn_layout gn_layout_of(const gn_config *c, const gn_device *device) {
     return out;
 }
 
-enum { PIECE = 1 << 18 }; /* bytes of a walk's step: it stays in the second cache */
+enum { PIECE = 1 << 19 }; /* bytes of a walk's step: it stays in the second cache */
 
 static size_t recurrent_bytes(const gn_layout *at) { return at->recurrent * sizeof(float); }
 

@@ -129,6 +129,30 @@ TEST(a_writer_pads_and_patches) {
     gn_file_unmap(&f);
 }
 
+/* Pieces of every size, through a buffer that grows and past it. */
+TEST(a_long_file_holds_what_was_added_whatever_was_expected) {
+    enum { BIG = 11000003 };
+    char *big = malloc(BIG);
+    for (size_t i = 0; i < BIG; i++)
+        big[i] = (char)(i * 2654435761u >> 11);
+    for (int expect = 0; expect < 3; expect++) {
+        gn_error e = {0};
+        gn_file f = {0};
+        gn_writer *w = gn_writer_open(at("long"), &e);
+        CHECK(!expect || gn_writer_expect(w, expect == 1 ? BIG + 100000 : BIG / 2, &e));
+        for (size_t i = 0, n = 1; i < BIG; i += n, n = n < 900000 ? n * 5 / 3 + 1 : 77) {
+            n = i + n < BIG ? n : BIG - i;
+            CHECK(gn_writer_add(w, big + i, n, &e) && gn_writer_offset(w) == i + n);
+        }
+        CHECK(gn_writer_patch(w, 5000000, big + 5000000, 3, &e));
+        CHECK(gn_writer_commit(w, &e));
+        CHECK(gn_file_map(&f, at("long"), &e) && f.size == BIG && !memcmp(f.data, big, BIG));
+        gn_file_unmap(&f);
+    }
+    unlink(at("long"));
+    free(big);
+}
+
 TEST(an_aborted_writer_leaves_everything_as_it_was) {
     gn_error e = {0};
     CHECK(gn_file_write(at("kept"), GN_S("old"), &e));
@@ -165,7 +189,7 @@ TEST(a_writer_refuses_what_is_no_file) {
 TEST(a_file_that_does_not_fit_is_reported_and_removed) {
     gn_error e = {0};
     struct rlimit old, small;
-    static char big[200000];
+    static char big[1 << 21];
     CHECK(gn_file_write(at("limited"), GN_S("old"), &e));
     const int before = files_in_folder();
     signal(SIGXFSZ, SIG_IGN);
@@ -178,6 +202,11 @@ TEST(a_file_that_does_not_fit_is_reported_and_removed) {
     CHECK(strstr(e.message, "/limited': File too large") != NULL);
     CHECK(!gn_writer_commit(w, &e) && e.code == GN_IO);
     CHECK(!gn_file_write(at("limited"), (gn_slice){big, sizeof big}, &e));
+    CHECK(!gn_file_write(at("limited"), (gn_slice){big, 200000}, &e)); /* known at the end */
+    w = gn_writer_open(at("limited"), &e);
+    gn_writer_expect(w, sizeof big, &e); /* a limit is no full disk: writing says it */
+    CHECK(!gn_writer_add(w, big, sizeof big, &e));
+    gn_writer_abort(w);
     setrlimit(RLIMIT_FSIZE, &old);
     CHECK(files_in_folder() == before);
     check_holds(at("limited"), "old");
