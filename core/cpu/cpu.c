@@ -6,6 +6,7 @@
  */
 #include "core/cpu/cpu.h"
 
+#include "core/base/sgemm.h"
 #include "core/cpu/formula.h"
 
 #include <stdio.h>
@@ -241,7 +242,9 @@ gn_device *gn_cpu_open(const gn_cpu_options *o, gn_error *e) {
                   .exact = o->exact,
                   .mapped = o->mapped,
                   .may_wait = o->may_wait};
-    if (!choose(c, o->isa, e) || !(c->pool = gn_pool_new(c->threads, e))) {
+    if (!choose(c, o->isa, e) ||
+        (c->isa == GN_ISA_PLAIN && !c->exact && !gn_sgemm_ready(e)) || /* linear.c reads by it */
+        !(c->pool = gn_pool_new(c->threads, e))) {
         free(c);
         return NULL;
     }

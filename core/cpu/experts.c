@@ -189,7 +189,6 @@ void gn_cpu_experts(gn_device *d, gn_mat y, gn_mat x, const gn_experts_weights *
         gather_quants(&j, &j.in.q, &token);
     }
     j.parts = (w->gate.rows + ROWS - 1) / ROWS;
-    gn_cpu_blas_alone(c);
     gn_pool_run(c->pool, w->gate.n * j.parts, hidden_part, &j);
     gn_pool_run(c->pool, (w->down.rows + ROWS - 1) / ROWS, out_part, &j);
 }

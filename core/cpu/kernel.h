@@ -86,8 +86,6 @@ static inline int gn_padded(int cols) {
 size_t gn_pad_bytes(gn_mat x);
 gn_mat gn_pad(void *memory, gn_mat x);
 
-/* Before a run whose parts may call OpenBLAS: it is to use no threads of its own. */
-void gn_cpu_blas_alone(const gn_cpu *c);
 /* y[t * stride + r - first] = rows [first, first + count) of matrix i of w times every row of
  * the input (padded, quantised). first is a multiple of GN_PANEL. By one thread. */
 void gn_product_part(gn_cpu *c, int thread, float *y, size_t stride, const gn_weight *w, int i,

@@ -12,9 +12,9 @@
  * not depend on what is read beside it; what it writes, and all it does in
  * exact, takes the plain kernel.
  */
+#include "core/base/sgemm.h"
 #include "core/cpu/kernel.h"
 
-#include <cblas.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,11 +42,6 @@ bool gn_reads_quants(const gn_cpu *c, const gn_weight *w) {
 /* Whether products of this step go through OpenBLAS. */
 static bool blas(const gn_cpu *c) {
     return c->isa == GN_ISA_PLAIN && !c->exact && c->kind == GN_READ;
-}
-
-void gn_cpu_blas_alone(const gn_cpu *c) {
-    if (blas(c))
-        openblas_set_num_threads(1);
 }
 
 static size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -145,7 +140,7 @@ static void widen(float *to, const gn_weight *w, const uint8_t *from, int count)
     }
 }
 
-/* cblas_sgemm on BLAS_TOKENS tokens and BLAS_ROWS rows, whatever is asked. */
+/* gn_sgemm on BLAS_TOKENS tokens and BLAS_ROWS rows, whatever is asked. */
 static void blas_part(float *y, size_t stride, const float *w, int rows, gn_mat x, float *block) {
     float *in = block, *out = block + (size_t)BLAS_TOKENS * (size_t)x.cols;
     for (int t = 0; t < x.rows; t += BLAS_TOKENS) {
@@ -154,8 +149,8 @@ static void blas_part(float *y, size_t stride, const float *w, int rows, gn_mat 
         for (int i = 0; i < count; i++)
             memcpy(in + (size_t)i * (size_t)x.cols, gn_row(x, t + i),
                    (size_t)x.cols * sizeof(float));
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, BLAS_TOKENS, BLAS_ROWS, x.cols, 1.0f,
-                    in, x.cols, w, x.cols, 0.0f, out, BLAS_ROWS);
+        gn_sgemm(GN_AS_IS, GN_TURNED, BLAS_TOKENS, BLAS_ROWS, x.cols, 1.0f, in, x.cols, w, x.cols,
+                 0.0f, out, BLAS_ROWS);
         for (int i = 0; i < count; i++)
             memcpy(y + (size_t)(t + i) * stride, out + (size_t)i * BLAS_ROWS,
                    (size_t)rows * sizeof(float));
@@ -329,7 +324,6 @@ void gn_cpu_linear(gn_device *d, gn_mat x, const gn_product *p, int n) {
         j.in.q = gn_quants_in(shared + pad, x.cols, x.rows);
         gn_quantise(c, &j.in.q, x);
     }
-    gn_cpu_blas_alone(c);
     cut_stretches(&j);
     gn_pool_run(c->pool, j.stretches, linear_stretch, &j);
 }

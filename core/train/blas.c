@@ -3,15 +3,10 @@
  * A product is cut into parts of fixed size, each one call on one thread, so that neither the
  * cut nor the order of a sum depends on how many threads there are.
  */
+#include "core/base/sgemm.h"
 #include "core/train/crew.h"
 
-#include <cblas.h>
-
-#undef I /* complex.h, which cblas.h includes, takes the letter */
-
 enum { PART_ROWS = 256, LEAST_OUTPUTS = 64, OUTPUT_PARTS = 8 };
-
-void gn_blas_alone(void) { openblas_set_num_threads(1); }
 
 static int part_of(const gn_product_job *j, int all, int part, int *first) {
     *first = part * j->rows;
@@ -23,9 +18,8 @@ static void forward_part(void *arg, int part, int thread) {
     int first;
     const int n = part_of(j, j->T, part, &first);
     (void)thread;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, j->O, j->I, j->a, gn_at(j->x, first),
-                (int)j->x.stride, j->w, j->I, j->add ? 1.0f : 0.0f, gn_at(j->y, first),
-                (int)j->y.stride);
+    gn_sgemm(GN_AS_IS, GN_TURNED, n, j->O, j->I, j->a, gn_at(j->x, first), (int)j->x.stride, j->w,
+             j->I, j->add ? 1.0f : 0.0f, gn_at(j->y, first), (int)j->y.stride);
 }
 
 static void back_part(void *arg, int part, int thread) {
@@ -33,9 +27,8 @@ static void back_part(void *arg, int part, int thread) {
     int first;
     const int n = part_of(j, j->T, part, &first);
     (void)thread;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, j->I, j->O, j->a, gn_at(j->y, first),
-                (int)j->y.stride, j->w, j->I, j->add ? 1.0f : 0.0f, gn_at(j->x, first),
-                (int)j->x.stride);
+    gn_sgemm(GN_AS_IS, GN_AS_IS, n, j->I, j->O, j->a, gn_at(j->y, first), (int)j->y.stride, j->w,
+             j->I, j->add ? 1.0f : 0.0f, gn_at(j->x, first), (int)j->x.stride);
 }
 
 static void weight_part(void *arg, int part, int thread) {
@@ -43,9 +36,8 @@ static void weight_part(void *arg, int part, int thread) {
     int first;
     const int n = part_of(j, j->O, part, &first);
     (void)thread;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, j->I, j->T, j->a, j->y.at + first,
-                (int)j->y.stride, j->x.at, (int)j->x.stride, j->add ? 1.0f : 0.0f,
-                j->dw + (size_t)first * (size_t)j->I, j->I);
+    gn_sgemm(GN_TURNED, GN_AS_IS, n, j->I, j->T, j->a, j->y.at + first, (int)j->y.stride, j->x.at,
+             (int)j->x.stride, j->add ? 1.0f : 0.0f, j->dw + (size_t)first * (size_t)j->I, j->I);
 }
 
 void gn_blas_forward(const gn_crew *c, gn_grid y, gn_grid x, const float *w, int T, int O, int I,

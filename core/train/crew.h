@@ -28,7 +28,7 @@ typedef struct gn_product_job {
     int rows; /* of a part */
 } gn_product_job;
 
-void gn_blas_alone(void); /* OpenBLAS makes no threads of its own from now on */
+/* gn_sgemm_ready() comes before all of these. */
 void gn_blas_forward(const gn_crew *c, gn_grid y, gn_grid x, const float *w, int T, int O, int I,
                      float a, bool add);
 void gn_blas_back(const gn_crew *c, gn_grid dx, gn_grid dy, const float *w, int T, int O, int I,

@@ -1,6 +1,7 @@
 /* trainer.c - see trainer.h. */
 #include "core/train/tape.h"
 
+#include "core/base/sgemm.h"
 #include "core/model/frequency.h"
 
 #include <assert.h>
@@ -199,9 +200,8 @@ static bool make(gn_trainer *t, const gn_trainer_options *o, gn_error *e) {
     const gn_config *c = t->c;
     t->crew.k = o->plain ? &gn_train_plain : gn_train_kernels_best();
     t->crew.pool = gn_pool_new(o->threads > 0 ? o->threads : gn_processors(), e);
-    if (!t->crew.pool)
+    if (!t->crew.pool || !gn_sgemm_ready(e))
         return false;
-    gn_blas_alone();
     t->chunk_rows = c->ssm_state <= 48 ? GN_CHUNK / 2 : GN_CHUNK;
     t->head_rows = most(LEAST_HEAD_ROWS, LOGIT_NUMBERS / c->vocab);
     if (t->head_rows > MOST_HEAD_ROWS)

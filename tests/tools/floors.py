@@ -8,7 +8,7 @@ import os, re, sys
 
 HOME = {"json-c/": "core/base/json.c", "yaml.h": "core/base/yaml.c", "pcre2.h": "core/base/regex.c",
         "utf8proc.h": "core/base/unicode.c", "openssl/": "core/base/hash.c", "xxhash.h": "core/base/hash.c",
-        "sqlite3.h": "core/base/sql.c", "cblas.h": ("core/cpu/linear.c", "core/train/blas.c"), "cuda": "core/cuda", "cublas": "core/cuda",
+        "sqlite3.h": "core/base/sql.c", "cblas.h": "core/base/sgemm.c", "cuda": "core/cuda", "cublas": "core/cuda",
         "ncurses": "app/tui/screen.c", "curses.h": "app/tui/screen.c", "readline/": "app/line.c"}
 DOORS = {"eval": ["core/gneiss.h"], "app": ["core/gneiss.h", "eval/eval.h"]}
 

@@ -1,5 +1,6 @@
 /* test_train_ops.c - each way back against finite differences of its formula in double. */
 /* floor: gn_train */
+#include "core/base/sgemm.h"
 #include "core/train/crew.h"
 #include "tests/check.h"
 
@@ -441,7 +442,8 @@ static void test_linear(const gn_train_kernels *k) {
     fill(x, ALL, 61);
     for (int i = 0; i < T * LO; i++)
         dy[i] = (float)weight_of(i);
-    gn_blas_alone();
+    gn_error e = {0};
+    CHECK(gn_sgemm_ready(&e));
     gn_blas_back(&crew, (gn_grid){d, LI}, (gn_grid){dy, LO}, x + T * LI, T, LO, LI, 0.5f, false);
     gn_blas_weight(&crew, d + T * LI, (gn_grid){dy, LO}, (gn_grid){x, LI}, T, LO, LI, 0.5f, true);
     differences(linear_of, x, ALL, 0, ALL, d, "linear");

@@ -8,7 +8,7 @@
  *
  * Build beside the libraries of a build folder B:
  *   cc -O2 -I. -o linear tests/bench/rungs/linear.c B/libgn_cpu.a B/libgn_num.a B/libgn_base.a
- *      -lopenblas -lpthread -lm
+ *      -ldl -lpthread -lm
  */
 #include "core/base/clock.h"
 #include "core/base/pool.h"
