@@ -244,7 +244,8 @@ static bool compare_metrics(verifying *v, int64_t doc, const gn_value *line, con
             return false;
         v->metrics++;
         const bool likelihood = gn_value_is(x, GN_LIST) || gn_slice_is(name, "perplexity");
-        const bool equal = found && fabs(here - there) <= (likelihood ? v->tolerance * o->pages : 1e-6) &&
+        const bool equal = found &&
+                           fabs(here - there) <= (likelihood ? v->tolerance * o->pages : 1e-6) &&
                            (!gn_value_is(x, GN_LIST) || ours_weight == weight); /* NOLINT */
         v->metrics_equal += equal;
         if (!equal) {
