@@ -2,6 +2,7 @@
 
     pip install lm-eval==0.4.13 transformers==5.24.0 torch
     python tests/bench/eval.py build/release/gneiss [--rounds 2] [--threads 2] [--model DIR] [--sets choices,shots] [--out tests/bench/eval.csv]
+        [--llama llama.cpp/build/bin/llama-perplexity] [--type f32] [--without-lm-eval]
 
 Two sets of multiple choice, of words drawn with seed 1:
     choices  24 documents of 120 tokens, four endings of 42 each (the shape of HellaSwag)
@@ -10,6 +11,11 @@ The model, unless one is given, is a hybrid of 9 layers (8 of them Mamba-2) and 
 tokenizer of tests/oracle/lm_eval/model. Both compute in f32; gneiss also as it does by default ("fast"). lm-eval takes one
 request at a time, as where its numbers are compared, and eight; transformers' Mamba chunk is 64, its fastest here.
 The tools take turns, A B C D D C B A. Seconds are those of evaluating, with the model loaded; the accuracies must agree.
+
+With --llama also llama-perplexity --hellaswag, on the set `choices` alone: a line of its file cannot hold the empty line
+after what `shots` share. Both it and gneiss ("gguf") read the same file, the model as `gneiss quantize --type` writes it.
+It chooses by the mean over an ending's tokens, of which all have 42 here, so it must choose as the sum does; its context is
+4096 tokens, the fastest of 512, 2048 and 4096. Its seconds are those from its line "calculating hellaswag score" to its end.
 """
 
 import argparse
@@ -17,6 +23,7 @@ import csv
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import tempfile
@@ -46,13 +53,15 @@ def make_model(folder):
 
 
 def text_of(tokenizer, n, draw):
-    """Words of exactly n tokens, beginning with a space."""
+    """Words of exactly n tokens, beginning with a space and ending with none."""
     words = "the of and to in is it on as for was that with be by at from this have or one had not but what all were when we there can an your which their said if do will each about how".split()
-    text = ""
-    while len(tokenizer.encode(text, add_special_tokens=False)) < n:
-        text += " " + draw.choice(words)
-    while len(tokenizer.encode(text, add_special_tokens=False)) > n:
-        text = text[:-1].rstrip() or " a"
+    text, count = "", 0
+    while count != n:
+        if count < n:
+            text += " " + draw.choice(words)
+        else:
+            text = " ".join(text.split(" ")[: -draw.randint(1, 3)])
+        count = len(tokenizer.encode(text, add_special_tokens=False))
     return text
 
 
@@ -64,6 +73,9 @@ def make_sets(tokenizer, folder):
             for _ in range(s["documents"]):
                 row = {"q": text_of(tokenizer, s["context"], draw).strip(), "choices": [text_of(tokenizer, s["ending"], draw).strip() for _ in range(4)], "a": draw.randrange(4)}
                 f.write(json.dumps(row) + "\n")
+                before = len(tokenizer.encode(row["q"], add_special_tokens=False))
+                for ending in row["choices"]:
+                    assert len(tokenizer.encode(row["q"] + " " + ending, add_special_tokens=False)) == before + s["ending"]
         (folder / f"bench_{name}.yaml").write_text(json.dumps({
             "task": f"bench_{name}", "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": str(folder / f"{name}.jsonl")}}, "test_split": "test",
             "output_type": "multiple_choice", "description": shared, "doc_to_text": "{{q}}", "doc_to_choice": "choices", "doc_to_target": "a",
@@ -78,6 +90,24 @@ def run_gneiss(gneiss, model, folder, name, threads, numerics):
                           "--max-length", "2048", "--progress", "none", "--json", "-q"], check=True, capture_output=True, text=True).stdout
     done = json.loads(out.splitlines()[-1])
     return done["seconds"], done["tokens"]["asked"], done["tokens"]["read"], done["tasks"][0]["metrics"][0]["value"]
+
+
+def run_llama(llama, gguf, folder, name, threads, documents):
+    """Six lines a document: its context, the number of the right ending, four endings."""
+    file = folder / f"{name}.hellaswag"
+    rows = [json.loads(x) for x in (folder / f"{name}.jsonl").read_text().splitlines()]
+    file.write_text("\n".join("\n".join([r["q"], str(r["a"]), *r["choices"]]) for r in rows))
+    for _ in range(5):  # now and then it ends before its last lines are out
+        began = time.monotonic()
+        out = subprocess.run([llama, "-m", gguf, "--hellaswag", "--hellaswag-tasks", str(documents), "-f", file, "-t", str(threads), "-c", "4096", "-b", "4096"],
+                             check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+        wall = time.monotonic() - began
+        last = re.search(rf"^{documents}\t([0-9.]+)%", out, re.M)
+        at = re.search(r"^(\d+)\.(\d+)\.(\d+)\.(\d+) .*calculating hellaswag score", out, re.M)
+        if last and at:
+            minutes, seconds, ms, us = map(int, at.groups())
+            return wall - (60 * minutes + seconds + ms / 1e3 + us / 1e6), None, None, float(last[1]) / 100
+    raise SystemExit(f"llama-perplexity told no score of {documents} documents:\n{out[-2000:]}")
 
 
 class Harness:
@@ -104,6 +134,9 @@ def main():
     p.add_argument("--model")
     p.add_argument("--sets", default=",".join(SETS))
     p.add_argument("--out", default=str(ROOT / "tests/bench/eval.csv"))
+    p.add_argument("--llama")
+    p.add_argument("--type", default="f32")
+    p.add_argument("--without-lm-eval", action="store_true")
     a = p.parse_args()
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from transformers import AutoTokenizer
@@ -115,16 +148,24 @@ def main():
         if not a.model:
             make_model(model)
         make_sets(AutoTokenizer.from_pretrained(model), folder)
-        harness = Harness(model, folder, a.threads)
         tools = {("gneiss", "fast"): lambda n: run_gneiss(a.gneiss, model, folder, n, a.threads, "fast"),
-                 ("gneiss", "exact"): lambda n: run_gneiss(a.gneiss, model, folder, n, a.threads, "exact"),
-                 ("lm-eval", "batch 1"): lambda n: harness.run(n, 1), ("lm-eval", "batch 8"): lambda n: harness.run(n, 8)}
+                 ("gneiss", "exact"): lambda n: run_gneiss(a.gneiss, model, folder, n, a.threads, "exact")}
+        if not a.without_lm_eval:
+            harness = Harness(model, folder, a.threads)
+            tools["lm-eval", "batch 1"] = lambda n: harness.run(n, 1)
+            tools["lm-eval", "batch 8"] = lambda n: harness.run(n, 8)
+        if a.llama:
+            gguf = folder / f"{a.type}.gguf"
+            subprocess.run([a.gneiss, "quantize", model, gguf, "--type", a.type, "-q"], check=True)
+            tools["gneiss", f"gguf {a.type}"] = lambda n: run_gneiss(a.gneiss, gguf, folder, n, a.threads, "fast")
+            tools["llama.cpp", f"gguf {a.type}"] = lambda n: run_llama(a.llama, gguf, folder, n, a.threads, SETS[n]["documents"])
         for name in a.sets.split(","):
-            for key in tools:  # warm; the harness's first request costs no more than its others
+            mine = {k: f for k, f in tools.items() if name == "choices" or not k[1].startswith("gguf")}
+            for key in mine:  # warm; the harness's first request costs no more than its others
                 if key[0] == "gneiss":
                     tools[key](name)
             for r in range(a.rounds):
-                for key in list(tools) if r % 2 == 0 else list(tools)[::-1]:
+                for key in list(mine) if r % 2 == 0 else list(mine)[::-1]:
                     load = os.getloadavg()[0]
                     seconds, asked, read, acc = tools[key](name)
                     rows.append([name, *key, r, f"{seconds:.4f}", asked or "", read or "", acc, f"{load:.2f}"])
@@ -132,10 +173,18 @@ def main():
     with open(a.out, "w", newline="") as f:
         csv.writer(f).writerows([["set", "tool", "setting", "round", "seconds", "tokens_asked", "tokens_read", "acc", "load"], *rows])
     for name in a.sets.split(","):
-        best = {key: min(float(r[4]) for r in rows if r[0] == name and (r[1], r[2]) == key) for key in tools}
-        theirs = min(v for k, v in best.items() if k[0] == "lm-eval")
-        print(f"{name}: gneiss fast {best['gneiss', 'fast']:.3f} s, exact {best['gneiss', 'exact']:.3f} s, lm-eval {theirs:.3f} s: "
-              f"{theirs / best['gneiss', 'exact']:.1f} and, fast, {theirs / best['gneiss', 'fast']:.1f} times")
+        best = {}
+        for r in (r for r in rows if r[0] == name):
+            best[r[1], r[2]] = min(float(r[4]), best.get((r[1], r[2]), 1e9))
+        theirs = min((v for k, v in best.items() if k[0] == "lm-eval"), default=None)
+        if theirs:
+            print(f"{name}: gneiss fast {best['gneiss', 'fast']:.3f} s, exact {best['gneiss', 'exact']:.3f} s, lm-eval {theirs:.3f} s: "
+                  f"{theirs / best['gneiss', 'exact']:.1f} and, fast, {theirs / best['gneiss', 'fast']:.1f} times")
+        for (tool, setting), seconds in best.items():
+            if tool == "llama.cpp":
+                print(f"{name}: {setting}: gneiss {best['gneiss', setting]:.3f} s, llama-perplexity {seconds:.3f} s: {seconds / best['gneiss', setting]:.1f} times")
+        for key in best:
+            print(f"{name}: accuracy of {' '.join(key)}: {', '.join(sorted({str(r[7]) for r in rows if (r[0], r[1], r[2]) == (name, *key)}))}")
 
 
 main()
