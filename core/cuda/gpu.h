@@ -26,6 +26,8 @@ template <class T> GN_FN T gn_load(const T *p) { return *p; }
 
 /* threads: the most a block has. */
 #define GN_KERNEL(threads)                          static __global__ void __launch_bounds__(threads)
+/* One that would rather have registers than company. */
+#define GN_KERNEL_ROOMY(threads)                    static __global__ void __launch_bounds__(threads, 1)
 #define GN_FN                                       static __device__ __forceinline__
 #define GN_SHARED(T, name, count)                   __shared__ T name[count]
 #define GN_SYNC()                                   __syncthreads()
@@ -43,11 +45,31 @@ GN_FN void gn_mma(float d[4], const uint32_t a[4], const uint32_t b[2]) {
 }
 #define GN_MMA(d, a, b)                             gn_mma(d, a, b)
 
+/* d += a b, 16 x 8 x 8, of f32 whose last 13 bits do not count. */
+GN_FN void gn_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2]) {
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+                 "{%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+                 : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+}
+#define GN_MMA_TF32(d, a, b)                        gn_mma_tf32(d, a, b)
+
 GN_FN float gn_half(uint16_t h) { return __half2float(__ushort_as_half(h)); }
 GN_FN uint16_t gn_to_half(float v) { return __half_as_ushort(__float2half_rn(v)); }
 /* Memory no kernel running now writes. */
 template <class T> GN_FN T gn_load(const T *p) { return __ldg(p); }
 #endif
+
+GN_FN uint32_t gn_bits(float v) {
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return bits;
+}
+GN_FN float gn_float(uint32_t bits) {
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
 
 GN_FN float gn_warp_sum(float v) {
     for (int k = 16; k > 0; k /= 2)

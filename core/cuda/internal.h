@@ -28,9 +28,12 @@ struct gn_w {
     size_t step, row; /* bytes from matrix to matrix, from row to row */
 };
 
+enum { GN_CHUNK = 64 }; /* tokens of a lane that the recurrence takes at a time */
+
 /* One lane as kernels see it. */
 struct gn_device_lane {
     int first, count;
+    int chunk, zero; /* of its first GN_CHUNK tokens, counted over the step */
     int64_t past;
     const float *from;
     float *to;
@@ -47,7 +50,7 @@ struct gn_table {
     int longest; /* bound of lane.count */
     int deepest; /* bound of past + count, a power of two in steps that may be replayed */
     int forks;   /* whether a lane's kv rows have to be copied */
-    int zero;
+    int chunks;  /* of all lanes */
 };
 
 enum gn_op_code {
@@ -173,6 +176,9 @@ void gn_cuda_swiglu_rows(gn_cuda *c, gn_m y, gn_m gate, gn_m up);
 
 void gn_cuda_do_conv(gn_cuda *c, const gn_command &k, const gn_table &t); /* conv.cu */
 void gn_cuda_do_ssd(gn_cuda *c, const gn_command &k, const gn_table &t);  /* ssd.cu */
+bool gn_cuda_chunked(const gn_cuda *c, const gn_table &t);                /* chunks.cu */
+size_t gn_cuda_ssd_room(const gn_cuda *c, const gn_command &k, const gn_table &t);
+void gn_cuda_do_chunks(gn_cuda *c, const gn_command &k, const gn_table &t);
 
 size_t gn_cuda_attend_room(const gn_cuda *c, const gn_command &k, const gn_table &t);
 void gn_cuda_do_attend(gn_cuda *c, const gn_command &k, const gn_table &t); /* attend.cu */

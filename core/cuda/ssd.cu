@@ -1,4 +1,5 @@
-/* ssd.cu - the Mamba-2 recurrence, a block for eight columns of one head of one lane.
+/* ssd.cu - the Mamba-2 recurrence token by token, a block for eight columns of one head of one lane:
+ * for what is written, for short texts, and for exact numbers. chunks.cu reads the long ones.
  *
  * S stays in registers from the lane's first token to its last: each thread has one column and
  * every sixteenth row of it. Tokens come in tiles, whose x, B, C and steps wait in shared memory;
@@ -31,7 +32,7 @@ struct scan_in {
 GN_FN float softplus(float v) { return v > 20.0f ? v : log1pf(expf(v)); }
 
 /* ROWS: of S a thread has. */
-template <int ROWS> GN_KERNEL(THREADS) scan(scan_in in) {
+template <int ROWS> GN_KERNEL_ROOMY(THREADS) scan(scan_in in) {
     GN_SHARED(float, B, TILE *ROWS *SLICES);
     GN_SHARED(float, C, TILE *ROWS *SLICES);
     GN_SHARED(float, X, TILE *COLUMNS);
@@ -128,6 +129,10 @@ void gn_cuda_do_ssd(gn_cuda *c, const gn_command &k, const gn_table &t) {
     const dim3 grid((unsigned)gn_blocks((size_t)P, COLUMNS), (unsigned)heads, (unsigned)t.n);
     if (t.n == 0)
         return;
+    if (gn_cuda_chunked(c, t)) {
+        gn_cuda_do_chunks(c, k, t);
+        return;
+    }
     if (N <= 16)
         GN_LAUNCH(scan<1>, grid, THREADS, c->stream, in);
     else if (N <= 32)

@@ -62,6 +62,8 @@ static void begin(gn_cuda *c, gn_step_kind kind, const gn_lanes *lanes) {
         memset(static_cast<void *>(&out), 0, sizeof out);
         out.first = l->first;
         out.count = l->count;
+        out.chunk = c->table.chunks;
+        c->table.chunks += gn_blocks((size_t)l->count, GN_CHUNK);
         out.past = l->past;
         out.from = l->past ? l->from.recurrent : NULL;
         out.to = l->to.recurrent;
@@ -156,6 +158,8 @@ static size_t room_of(const gn_cuda *c, const gn_command &k) {
     switch (k.code) {
     case GN_OP_LINEAR:
         return gn_cuda_linear_room(c, k);
+    case GN_OP_SSD:
+        return gn_cuda_ssd_room(c, k, c->table);
     case GN_OP_ATTEND:
         return gn_cuda_attend_room(c, k, c->table);
     case GN_OP_EXPERTS:

@@ -32,8 +32,9 @@ struct uint4 {
     unsigned x, y, z, w;
 };
 
-#define GN_KERNEL(threads) static void
-#define GN_FN              static inline
+#define GN_KERNEL(threads)       static void
+#define GN_KERNEL_ROOMY(threads) static void
+#define GN_FN                    static inline
 #define GN_SHARED(T, name, count)                                                                  \
     T *name = static_cast<T *>(emu_shared(sizeof(T) * static_cast<size_t>(count)))
 #define GN_SYNC() emu_barrier(__LINE__)
@@ -69,6 +70,9 @@ template <class T> static inline T GN_ATOMIC_ADD(T *p, T v) {
 /* d += a b, 16 x 8 x 16, halves in and f32 out: mma.m16n8k16, the manual's fragments. */
 void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2], int where);
 #define GN_MMA(d, a, b) emu_mma(d, a, b, __LINE__)
+/* The same of mma.m16n8k8 with tf32. */
+void emu_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2], int where);
+#define GN_MMA_TF32(d, a, b) emu_mma_tf32(d, a, b, __LINE__)
 
 static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 

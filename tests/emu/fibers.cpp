@@ -306,3 +306,28 @@ void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2], int where) {
     emu_warp(-where);
     memcpy(d, sum, sizeof sum);
 }
+
+static float tf32(uint32_t bits) {
+    bits &= 0xffffe000u; /* the GPU does not look at the rest */
+    float v;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+void emu_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2], int where) {
+    static uint32_t A[MOST_THREADS][4], B[MOST_THREADS][2];
+    const int me = now, warp = me & ~31, group = (me & 31) / 4, pair = (me & 31) % 4;
+    memcpy(A[me], a, sizeof A[me]);
+    memcpy(B[me], b, sizeof B[me]);
+    emu_warp(where);
+    float sum[4];
+    for (int i = 0; i < 4; i++) {
+        const int row = group + 8 * (i / 2), col = 2 * pair + i % 2;
+        sum[i] = d[i];
+        for (int k = 0; k < 8; k++) /* a: registers 0, 1 hold k < 4 of rows g, g + 8 */
+            sum[i] += tf32(A[warp + row % 8 * 4 + k % 4][row / 8 + 2 * (k / 4)]) *
+                      tf32(B[warp + col * 4 + k % 4][k / 4]);
+    }
+    emu_warp(-where);
+    memcpy(d, sum, sizeof sum);
+}

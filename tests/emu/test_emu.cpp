@@ -313,6 +313,37 @@ TEST(mma_multiplies_the_fragments_of_the_manual) {
         }
 }
 
+/* a: row g (+ 8), column t (+ 4); b: row t (+ 4), column g; d as ever. */
+TEST(mma_of_tf32_multiplies_the_fragments_of_the_manual_and_drops_thirteen_bits) {
+    float out[32][4];
+    float(*p)[4] = out;
+    run("mma_tf32", 1, 32, [=] {
+        const int lane = static_cast<int>(threadIdx.x), g = lane / 4, t = lane % 4;
+        uint32_t a[4], b[2];
+        float d[4] = {1, 1, 1, 1};
+        for (int r = 0; r < 4; r++) {
+            const float v = static_cast<float>(pattern(g + 8 * (r % 2), t + 4 * (r / 2)));
+            memcpy(&a[r], &v, sizeof v);
+            a[r] |= 0x1fffu;
+        }
+        for (int r = 0; r < 2; r++) {
+            const float v = static_cast<float>(pattern(t + 4 * r + 3, g));
+            memcpy(&b[r], &v, sizeof v);
+            b[r] |= 0x1000u;
+        }
+        GN_MMA_TF32(d, a, b);
+        memcpy(p[lane], d, sizeof d);
+    });
+    for (int lane = 0; lane < 32; lane++)
+        for (int i = 0; i < 4; i++) {
+            const int row = lane / 4 + 8 * (i / 2), col = 2 * (lane % 4) + i % 2;
+            int want = 1;
+            for (int k = 0; k < 8; k++)
+                want += pattern(row, k) * pattern(k + 3, col);
+            CHECK(out[lane][i] == static_cast<float>(want));
+        }
+}
+
 TEST(gemm_is_column_major_with_both_operands_turned_or_not) {
     enum { M = 5, N = 3, K = 4, LA = 7, LB = 6, LC = 8 };
     cublasHandle_t h;
