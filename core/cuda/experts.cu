@@ -138,11 +138,11 @@ void gn_cuda_do_experts(gn_cuda *c, const gn_command &k) {
         return;
     if (gn_cuda_many(c, x.rows)) {
         gn_cuda_sort_pairs(c, p.first, p.pair, k.expert, pairs, k.w[0].n);
-        gn_cuda_round(c, p.x, p.x_scale, x);
+        gn_cuda_round(c, p.x, p.x_scale, x, 1);
         gn_cuda_grouped(c, p.a, p.x, p.x_scale, k.w[0], p.first, p.pair, gate.cols);
         gn_cuda_grouped(c, p.b, p.x, p.x_scale, k.w[1], p.first, p.pair, gate.cols);
         gn_cuda_swiglu_rows(c, p.a, p.a, p.b);
-        gn_cuda_round(c, p.hidden, p.hidden_scale, p.a);
+        gn_cuda_round(c, p.hidden, p.hidden_scale, p.a, 1);
         gn_cuda_grouped(c, p.out, p.hidden, p.hidden_scale, k.w[2], p.first, p.pair, 1);
     } else {
         gn_cuda_few(c, p.a, x, k.w[0], NULL, k.expert, gate.cols);

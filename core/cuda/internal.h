@@ -70,8 +70,9 @@ enum gn_op_code {
     GN_OP_GATHER,
 };
 
-/* Of a product: its x is that of the command before; it is done in f32 whatever the step. */
-enum { GN_LINEAR_SAME = 1, GN_LINEAR_F32 = 2 };
+/* Of a product: its x is that of the command before; it is done in f32 whatever the step; or, of
+ * many rows, with both factors in two parts of f16. */
+enum { GN_LINEAR_SAME = 1, GN_LINEAR_F32 = 2, GN_LINEAR_FINE = 4 };
 
 struct gn_command {
     int code, n; /* n: groups, head_dim, or GN_LINEAR_ */
@@ -101,6 +102,9 @@ struct gn_cuda {
     size_t weight_bytes;
     uint8_t *scratch;
     size_t scratch_bytes;
+
+    const float *rounded; /* x of the product before, if its f16 rows lie in scratch, */
+    int rounded_parts;    /* and in how many parts */
 
     bool in_step;
     gn_step_kind kind;
@@ -156,8 +160,9 @@ void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
 bool gn_cuda_many(const gn_cuda *c, int rows);
 /* A row of f16 is filled up to so many numbers. */
 static inline int gn_wide(int cols) { return (cols + 7) / 8 * 8; }
-/* x as rows of f16, gn_wide(x.cols) apart, each divided by its scale. */
-void gn_cuda_round(gn_cuda *c, uint16_t *to, float *scale, gn_m x);
+/* x as rows of f16, gn_wide(x.cols) apart, each divided by its scale. parts 3: of rounded, rest
+ * and rounded numbers, which meet W's rounded, rounded and rest. */
+void gn_cuda_round(gn_cuda *c, uint16_t *to, float *scale, gn_m x, int parts);
 
 /* Pairs by expert, and their products: grouped.cu, for experts.cu. */
 void gn_cuda_sort_pairs(gn_cuda *c, int *first, int *pair, const int32_t *expert, int pairs, int E);

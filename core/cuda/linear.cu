@@ -6,7 +6,8 @@
  *
  * Many rows: W is widened to f16, a block of rows at a time, x is rounded to f16, and cuBLAS
  * multiplies them with f32 sums. A row of x that would leave f16's range is scaled by a power of
- * two on its way in, and its results on their way out.
+ * two on its way in, and its results on their way out. Where f16 is too coarse each row is three
+ * times as long, both factors being a rounded number and a rest, and the product as good as f32.
  */
 #include "core/cuda/internal.h"
 #include "core/cuda/unpack.cuh"
@@ -214,25 +215,32 @@ void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
 /* ---- many rows --------------------------------------------------------------------- */
 
 /* Rows of W as f16, filled up with zeros to `wide`. */
-template <int F> GN_KERNEL(256) widen(uint16_t *to, int wide, gn_w w, int first) {
+template <int F> GN_KERNEL(256) widen(uint16_t *to, int wide, gn_w w, int first, int parts) {
     const uint8_t *row = w.data + (size_t)(first + (int)blockIdx.y) * w.row;
-    uint16_t *out = to + (size_t)blockIdx.y * (size_t)wide;
+    uint16_t *out = to + (size_t)blockIdx.y * (size_t)(wide * parts);
     const int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
     float v[8];
     if (8 * i >= wide)
         return;
     if (8 * i < w.cols)
         gn_unpack8<F>(row, w.cols, i, v);
-    for (int k = 0; k < 8; k++)
-        out[8 * i + k] = 8 * i < w.cols ? gn_to_half(v[k]) : (uint16_t)0;
+    for (int k = 0; k < 8; k++) {
+        const float all = 8 * i < w.cols ? v[k] : 0.0f;
+        const uint16_t high = gn_to_half(all);
+        out[8 * i + k] = high;
+        if (parts == 1)
+            continue;
+        out[wide + 8 * i + k] = high;
+        out[2 * wide + 8 * i + k] = gn_to_half(all - gn_half(high));
+    }
 }
 
 /* A row of x as f16, and the power of two it was divided by. */
 GN_KERNEL(256)
-round_rows(uint16_t *to, float *scale, int wide, gn_m x) {
+round_rows(uint16_t *to, float *scale, int wide, gn_m x, int parts) {
     GN_SHARED(float, part, 8);
     const float *row = gn_row(x, (int)blockIdx.x);
-    uint16_t *out = to + (size_t)blockIdx.x * (size_t)wide;
+    uint16_t *out = to + (size_t)blockIdx.x * (size_t)(wide * parts);
     float most = 0.0f;
     for (int i = (int)threadIdx.x; i < x.cols; i += 256)
         most = fmaxf(most, fabsf(row[i]));
@@ -248,8 +256,15 @@ round_rows(uint16_t *to, float *scale, int wide, gn_m x) {
         const int up = ilogbf(most);
         by = ldexpf(1.0f, up < -120 ? -120 : up);
     }
-    for (int i = (int)threadIdx.x; i < wide; i += 256)
-        out[i] = i < x.cols ? gn_to_half(row[i] / by) : (uint16_t)0;
+    for (int i = (int)threadIdx.x; i < wide; i += 256) {
+        const float all = i < x.cols ? row[i] / by : 0.0f;
+        const uint16_t high = gn_to_half(all);
+        out[i] = high;
+        if (parts == 1)
+            continue;
+        out[wide + i] = gn_to_half(all - gn_half(high));
+        out[2 * wide + i] = high;
+    }
     if (threadIdx.x == 0)
         scale[blockIdx.x] = by;
 }
@@ -266,8 +281,8 @@ finish(gn_m y, const float *scale, const float *bias) {
 }
 
 /* Rows of W that are widened at a time. */
-static int rows_at_once(const gn_w &w) {
-    const int rows = TILE / gn_wide(w.cols) / 64 * 64;
+static int rows_at_once(const gn_w &w, int parts) {
+    const int rows = TILE / (gn_wide(w.cols) * parts) / 64 * 64;
     return rows < 64 ? 64 : rows < w.rows ? rows : w.rows;
 }
 
@@ -275,10 +290,12 @@ bool gn_cuda_many(const gn_cuda *c, int rows) {
     return !c->exact && c->kind == GN_READ && rows > FEW;
 }
 
-void gn_cuda_round(gn_cuda *c, uint16_t *to, float *scale, gn_m x) {
+void gn_cuda_round(gn_cuda *c, uint16_t *to, float *scale, gn_m x, int parts) {
     const int wide = gn_wide(x.cols);
-    GN_LAUNCH(round_rows, dim3((unsigned)x.rows), 256, c->stream, to, scale, wide, x);
+    GN_LAUNCH(round_rows, dim3((unsigned)x.rows), 256, c->stream, to, scale, wide, x, parts);
 }
+
+static int parts_of(const gn_command &k) { return k.n & GN_LINEAR_FINE ? 3 : 1; }
 
 static bool many(const gn_cuda *c, const gn_command &k) {
     return gn_cuda_many(c, k.m[1].rows) && !(k.n & GN_LINEAR_F32);
@@ -287,9 +304,10 @@ static bool many(const gn_cuda *c, const gn_command &k) {
 size_t gn_cuda_linear_room(const gn_cuda *c, const gn_command &k) {
     if (!many(c, k))
         return 0;
-    const size_t wide = (size_t)gn_wide(k.w[0].cols), T = (size_t)k.m[1].rows;
+    const int parts = parts_of(k);
+    const size_t wide = (size_t)(gn_wide(k.w[0].cols) * parts), T = (size_t)k.m[1].rows;
     return gn_align(T * wide * 2) + gn_align(T * sizeof(float)) +
-           gn_align((size_t)rows_at_once(k.w[0]) * wide * 2);
+           gn_align((size_t)rows_at_once(k.w[0], parts) * wide * 2);
 }
 
 static void product(gn_cuda *c, gn_m y, const uint16_t *w, const uint16_t *x, int rows, int wide) {
@@ -308,14 +326,16 @@ void gn_cuda_do_linear(gn_cuda *c, const gn_command &k) {
         gn_cuda_few(c, y, x, w, bias, NULL, 1);
         return;
     }
-    const int wide = gn_wide(w.cols), some = rows_at_once(w);
-    const size_t T = (size_t)x.rows;
+    const int wide = gn_wide(w.cols), parts = parts_of(k), some = rows_at_once(w, parts);
+    const size_t of_x = gn_align((size_t)x.rows * (size_t)(wide * parts) * 2);
     uint16_t *x16 = reinterpret_cast<uint16_t *>(c->scratch);
-    float *scale = reinterpret_cast<float *>(c->scratch + gn_align(T * (size_t)wide * 2));
-    uint16_t *w16 = reinterpret_cast<uint16_t *>(c->scratch + gn_align(T * (size_t)wide * 2) +
-                                                 gn_align(T * sizeof(float)));
-    if (!(k.n & GN_LINEAR_SAME)) /* else the product before has just rounded the same x */
-        gn_cuda_round(c, x16, scale, x);
+    float *scale = reinterpret_cast<float *>(c->scratch + of_x);
+    uint16_t *w16 =
+        reinterpret_cast<uint16_t *>(c->scratch + of_x + gn_align((size_t)x.rows * sizeof(float)));
+    if (!(k.n & GN_LINEAR_SAME) || c->rounded != x.data || c->rounded_parts != parts)
+        gn_cuda_round(c, x16, scale, x, parts);
+    c->rounded = x.data;
+    c->rounded_parts = parts;
     for (int first = 0; first < w.rows; first += some) {
         const int rows = w.rows - first < some ? w.rows - first : some;
         gn_m part = y;
@@ -323,11 +343,12 @@ void gn_cuda_do_linear(gn_cuda *c, const gn_command &k) {
         for (int r = 0; r < rows; r += 32768) {
             const int n = rows - r < 32768 ? rows - r : 32768;
             const dim3 grid((unsigned)gn_blocks((size_t)wide, 2048), (unsigned)n);
-            uint16_t *to = w16 + (size_t)r * (size_t)wide;
+            uint16_t *to = w16 + (size_t)r * (size_t)(wide * parts);
             const int from = first + r;
-            GN_BY_FORMAT(w.format, GN_LAUNCH(widen<F>, grid, 256, c->stream, to, wide, w, from))
+            GN_BY_FORMAT(w.format,
+                         GN_LAUNCH(widen<F>, grid, 256, c->stream, to, wide, w, from, parts))
         }
-        product(c, part, w16, x16, rows, wide);
+        product(c, part, w16, x16, rows, wide * parts);
     }
     for (int t = 0; t < y.rows; t += 32768) {
         gn_m part = y;

@@ -83,7 +83,7 @@ gn_device *gn_cuda_open(const gn_cuda_options *o, gn_error *e) {
 
 size_t gn_cuda_work_bytes(int tokens, int longest_row, int pairs, int expert_ff, int hidden) {
     const size_t T = (size_t)tokens, widened = (size_t)64 << 20;
-    const size_t linear = T * (2 * (size_t)longest_row + 64) + widened;
+    const size_t linear = T * (6 * (size_t)longest_row + 64) + widened;
     const size_t mixture = T * (size_t)pairs * (10 * (size_t)expert_ff + 4 * (size_t)hidden + 64) +
                            T * (2 * (size_t)hidden + 64);
     return GN_CUDA_WORKSPACE + (linear > mixture ? linear : mixture) + (1 << 20);

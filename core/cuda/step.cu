@@ -8,6 +8,7 @@ enum {
     GRAPHS = 24,        /* kept at a time */
     GRAPH_ROWS = 1024,  /* steps of more rows are worth no graph */
     GRAPH_COMMANDS = 4, /* nor are those of fewer commands */
+    FAR = 8,            /* commands between a product and its attention */
     LEAST_DEPTH = 256,  /* bounds of lanes' lengths: this, doubled */
 };
 
@@ -170,6 +171,8 @@ static size_t room_of(const gn_cuda *c, const gn_command &k) {
 }
 
 static void issue(gn_cuda *c, const gn_command &k, const int32_t *ints) {
+    if (k.code != GN_OP_LINEAR)
+        c->rounded = NULL;
     switch (k.code) {
     case GN_OP_EMBED:
         gn_cuda_do_embed(c, k, ints + k.at);
@@ -457,6 +460,12 @@ static void ssd(gn_device *d, gn_mat y, const gn_ssd_in *in, const gn_ssd_params
 static void attend(gn_device *d, gn_mat y, gn_mat q, gn_mat k_, gn_mat v, int head_dim, float by,
                    const gn_lanes *lanes, int nth) {
     alone s(d, lanes);
+    /* What a softmax weighs by is to be better than f16: a small part of all there is to multiply. */
+    for (size_t i = s.c->list.size(), back = 0; i-- > 0 && back < FAR; back++) {
+        const float *out = s.c->list[i].m[0].data;
+        if (s.c->list[i].code == GN_OP_LINEAR && (out == q.data || out == k_.data || out == v.data))
+            s.c->list[i].n |= GN_LINEAR_FINE;
+    }
     gn_command *k = note(s.c, GN_OP_ATTEND);
     k->m[0] = m_of(y);
     k->m[1] = m_of(q);

@@ -41,7 +41,8 @@ fiber thread[MOST_THREADS];
 fiber scheduler;
 std::vector<char *> spare;
 int &now = emu_now;
-int order[MOST_THREADS]; /* in which threads take their turns */
+int order[MOST_THREADS];  /* in which threads take their turns */
+dim3 place[MOST_THREADS]; /* what threadIdx says to each */
 alignas(16) char arena[SHARED_BYTES];
 const std::function<void()> *body;
 const char *kernel_name = "";
@@ -181,9 +182,11 @@ void arrange(int n) {
     unsigned odd = 2 * (emu.seed % 13) + 1;
     while (std::gcd(odd, static_cast<unsigned>(n)) != 1) /* or it would not meet everyone */
         odd += 2;
-    for (int k = 0; k < n; k++)
-        order[k] =
-            static_cast<int>((static_cast<unsigned>(k) * odd + from) % static_cast<unsigned>(n));
+    for (int k = 0; k < n; k++) {
+        const unsigned u = static_cast<unsigned>(k);
+        order[k] = static_cast<int>((u * odd + from) % static_cast<unsigned>(n));
+        place[k] = dim3(u % blockDim.x, u / blockDim.x % blockDim.y, u / blockDim.x / blockDim.y);
+    }
 }
 
 size_t poisoned = SHARED_BYTES; /* bytes of the arena that were written since they were */
@@ -207,9 +210,7 @@ void run_block(int n) {
                 begin(f);
             f->at = READY;
             now = i;
-            const unsigned u = static_cast<unsigned>(i);
-            threadIdx =
-                dim3(u % blockDim.x, u / blockDim.x % blockDim.y, u / blockDim.x / blockDim.y);
+            threadIdx = place[i];
             inside = true;
             change(&scheduler, f, false);
             inside = false;
