@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+enum { MOST_LIKELY = 256 }; /* ids that are drawn from without the rest */
+
 struct gn_job_work {
     gn_session *session;
     bool own; /* begins and ends with the job */
@@ -227,41 +229,83 @@ static void accept(loop *l, gn_job *j, int32_t id, const gn_logprob *score, cons
 
 /* ---- steps ----------------------------------------------------------------- */
 
+/* Ids that a job's draw can be made of where the logits are far away, and nobody asks for them
+ * afterwards; 0: it needs all of them. It is the job's own affair, whoever shares the step. */
+static int few_enough(const loop *l, gn_job *j) {
+    j->work->sampler.how = j->sampling; /* a hook may have changed it */
+    return l->g->device->host || !j->work->own || j->limit == 0
+               ? 0
+               : gn_sampler_wants(&j->work->sampler, MOST_LIKELY);
+}
+
+/* Draw from rows of logits that are brought here. */
+static bool draw_rows(loop *l, gn_mat m, int at, const int *few, gn_error *e) {
+    gn_engine *g = l->g;
+    const size_t V = (size_t)g->config.vocab;
+    bool far = false;
+    for (int i = 0; i < m.rows; i++)
+        far = far || few[i] == 0;
+    if (far && !gn_read(g->device, l->logits, m.data, (size_t)m.rows * V * sizeof(float), e))
+        return false;
+    for (int i = 0; i < m.rows; i++) {
+        gn_job *j = l->whose[at + i];
+        const float *row = l->logits + (size_t)i * V;
+        if (few[i]) {
+            l->id[i] = -1;
+            continue;
+        }
+        l->id[i] = j->limit == 0 ? 0 : gn_sampler_draw(&j->work->sampler, row, j->ids.count);
+        if (!gn_session_took(j->work->session, NULL, 0, row, e))
+            return false;
+        if (!isfinite(row[l->id[i]]))
+            gn_fail(&j->error, GN_FORMAT,
+                    "the model's logits are not finite; its weights are damaged");
+    }
+    return true;
+}
+
+/* Draw from the likeliest ids; what is said of the one that was drawn is said there, too. */
+static void draw_few(loop *l, gn_job *j, int i, const gn_top *top, int few) {
+    const int32_t id = gn_sampler_draw_top(&j->work->sampler, top, few, j->ids.count);
+    l->id[i] = id;
+    for (int32_t k = 0; k < few; k++)
+        if (top[k].id == id) {
+            l->score[i].logprob = top[k].logprob;
+            l->score[i].rank = k;
+        }
+}
+
 /* Logits rows of the last step, a block at a time: sample, then ask the device
- * what its distribution says of the samples. */
+ * what its distribution says of the samples; or ask it for the likeliest, and sample from those. */
 static bool sample_rows(loop *l, int rows, gn_error *e) {
     gn_engine *g = l->g;
-    const int V = g->config.vocab, block = g->plan->max_logits;
+    const int block = g->plan->max_logits;
     for (int at = 0; at < rows; at += block) {
         const int n = rows - at < block ? rows - at : block;
         const gn_mat m = gn_logits(&g->model, g->plan, at, n);
-        if (!gn_read(g->device, l->logits, m.data, (size_t)n * (size_t)V * sizeof(float), e))
-            return false;
-        int top = 0;
-        for (int i = 0; i < n; i++) {
+        int top = 0, *few = calloc((size_t)n, sizeof *few);
+        for (int i = 0; few && i < n; i++) {
             gn_job *j = l->whose[at + i];
-            const float *row = l->logits + (size_t)i * (size_t)V;
-            j->work->sampler.how = j->sampling; /* a hook may have changed it */
-            l->id[i] = j->limit == 0 ? 0 : gn_sampler_draw(&j->work->sampler, row, j->ids.count);
-            if (!gn_session_took(j->work->session, NULL, 0, row, e))
-                return false;
-            if (!isfinite(row[l->id[i]]))
-                gn_fail(&j->error, GN_FORMAT,
-                        "the model's logits are not finite; its weights are damaged");
+            few[i] = few_enough(l, j);
             top = j->top > top ? j->top : top;
+            top = few[i] > top ? few[i] : top;
         }
         gn_top *tops = malloc((size_t)n * (size_t)top * sizeof *tops + 1);
-        if (!tops)
-            return gn_fail(e, GN_NO_MEMORY, "generate: out of memory");
-        bool ok = gn_logprobs(g->device, l->score, tops, top, m, l->id, e);
+        bool ok = few && tops ? draw_rows(l, m, at, few, e)
+                              : gn_fail(e, GN_NO_MEMORY, "generate: out of memory");
+        ok = ok && gn_logprobs(g->device, l->score, tops, top, m, l->id, e);
         for (int i = 0; ok && i < n; i++) {
             gn_job *j = l->whose[at + i];
+            const gn_top *mine = tops + (size_t)i * (size_t)top;
+            if (few[i] && j->error.code == GN_OK)
+                draw_few(l, j, i, mine, few[i]);
             if (j->error.code == GN_OK && j->limit != 0)
-                accept(l, j, l->id[i], &l->score[i], tops + (size_t)i * (size_t)top);
+                accept(l, j, l->id[i], &l->score[i], mine);
             else if (j->limit == 0)
                 j->stopped = GN_STOP_LENGTH;
         }
         free(tops);
+        free(few);
         if (!ok)
             return false;
     }

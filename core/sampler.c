@@ -15,8 +15,9 @@ bool gn_sampler_init(gn_sampler *s, const gn_sampling *how, int vocab, gn_error 
     s->logit = malloc((size_t)vocab * sizeof *s->logit);
     s->order = malloc((size_t)vocab * sizeof *s->order);
     s->keep = malloc((size_t)vocab * sizeof *s->keep);
+    s->among = malloc((size_t)vocab * sizeof *s->among);
     s->seen = calloc((size_t)vocab, 1);
-    if (s->logit && s->order && s->keep && s->seen)
+    if (s->logit && s->order && s->keep && s->among && s->seen)
         return true;
     gn_sampler_release(s);
     return gn_fail(e, GN_NO_MEMORY, "sampler: out of memory");
@@ -26,6 +27,7 @@ void gn_sampler_release(gn_sampler *s) {
     free(s->logit);
     free(s->order);
     free(s->keep);
+    free(s->among);
     free(s->seen);
     *s = (gn_sampler){0};
 }
@@ -36,14 +38,17 @@ void gn_sampler_see(gn_sampler *s, const int32_t *id, int64_t n) {
             s->seen[id[i]] = 1;
 }
 
+static bool penalises(const gn_sampler *s) {
+    return s->how.repeat_penalty != 0.0f && s->how.repeat_penalty != 1.0f;
+}
+
 /* Bias and repeat penalty into s->logit. */
 static void adjust(gn_sampler *s, const float *logits) {
     memcpy(s->logit, logits, (size_t)s->vocab * sizeof *logits);
     for (int i = 0; i < s->how.n_bias; i++)
         if (s->how.bias[i].id >= 0 && s->how.bias[i].id < s->vocab)
             s->logit[s->how.bias[i].id] += s->how.bias[i].add;
-    const bool penalty = s->how.repeat_penalty != 0.0f && s->how.repeat_penalty != 1.0f;
-    for (int i = 0; penalty && i < s->vocab; i++)
+    for (int i = 0; penalises(s) && i < s->vocab; i++)
         if (s->seen[i])
             s->logit[i] = s->logit[i] > 0.0f ? s->logit[i] / s->how.repeat_penalty
                                              : s->logit[i] * s->how.repeat_penalty;
@@ -100,8 +105,7 @@ static int32_t pop(const float *v, int32_t *heap, int *n) {
 
 /* Temperature, top-k and softmax over what is left: s->logit holds probabilities
  * (0 for what top-k cut), s->order a heap of *n of them. */
-static void soften(gn_sampler *s, int *n) {
-    const int V = s->vocab;
+static void soften(gn_sampler *s, int V, int *n) {
     float *p = s->logit, sum = 0.0f;
     for (int i = 0; i < V; i++)
         p[i] /= s->how.temp;
@@ -145,13 +149,13 @@ static void filter(gn_sampler *s, int *n) {
     s->kept = sum;
 }
 
-int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i) {
+/* One of the V numbers in s->logit. */
+static int32_t draw(gn_sampler *s, int V, uint64_t i) {
     int n;
-    adjust(s, logits);
     if (s->how.temp <= 0.0f)
-        return s->chosen = largest(s->logit, s->vocab);
+        return largest(s->logit, V);
 
-    soften(s, &n);
+    soften(s, V, &n);
     /* Popped ids gather at the end of `order`, out of the heap's way. */
     const float u = gn_uniform(s->how.seed, i);
     float sum = 0.0f;
@@ -169,7 +173,46 @@ int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i) {
             sum += s->logit[last] / s->kept;
         } while (sum <= u && ++k < s->n_keep);
     }
-    return s->chosen = last;
+    return last;
+}
+
+int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i) {
+    adjust(s, logits);
+    s->n_among = 0;
+    return s->chosen = draw(s, s->vocab, i);
+}
+
+int gn_sampler_wants(const gn_sampler *s, int most) {
+    const int k = s->how.temp <= 0.0f ? 1 : s->how.top_k;
+    return s->how.n_bias > 0 || penalises(s) || k > most || 2 * k > s->vocab ? 0 : k;
+}
+
+static int by_id(const void *a, const void *b) {
+    const gn_top *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+int32_t gn_sampler_draw_top(gn_sampler *s, const gn_top *top, int k, uint64_t i) {
+    gn_top *some = (gn_top *)s->keep; /* nobody needs it yet, and it has room for half of V */
+    k = gn_sampler_wants(s, k);
+    memcpy(some, top, (size_t)k * sizeof *some);
+    qsort(some, (size_t)k, sizeof *some, by_id);
+    for (int j = 0; j < k; j++) {
+        s->among[j] = some[j].id;
+        s->logit[j] = some[j].logprob;
+    }
+    s->n_among = k;
+    return s->chosen = s->among[draw(s, k, i)];
+}
+
+/* Where an id's number is; -1: it was not among them. */
+static int32_t place_of(const gn_sampler *s, int32_t id) {
+    if (s->n_among == 0)
+        return id;
+    for (int i = 0; i < s->n_among; i++)
+        if (s->among[i] == id)
+            return i;
+    return -1;
 }
 
 /* ---- what the inspector shows ------------------------------------------- */
@@ -177,7 +220,8 @@ int32_t gn_sampler_draw(gn_sampler *s, const float *logits, uint64_t i) {
 gn_fate gn_sampler_tell(const gn_sampler *s, int32_t id) {
     if (s->how.temp <= 0.0f)
         return id == s->chosen ? (gn_fate){1.0f, 0} : (gn_fate){0.0f, 't'};
-    const float p = s->logit[id];
+    id = place_of(s, id);
+    const float p = id < 0 ? 0.0f : s->logit[id];
     if (p <= 0.0f)
         return (gn_fate){0.0f, 'k'};
     /* What is kept stands in order, so the last of it tells. */
@@ -209,7 +253,7 @@ int gn_sampling_explain(const gn_sampling *how, const float *logits, int vocab, 
 
     if (how->temp > 0.0f) {
         adjust(&s, logits);
-        soften(&s, &n);
+        soften(&s, vocab, &n);
         filter(&s, &n);
     } else
         gn_sampler_draw(&s, logits, 0);

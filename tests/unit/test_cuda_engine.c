@@ -321,6 +321,8 @@ typedef struct answers {
 } answers;
 
 /* Jobs of different prompts, `together` or one by one. */
+static gn_sampling how; /* greedy */
+
 static void generate(gn_engine *g, bool together, answers *out) {
     gn_error e = {0};
     int32_t prompt[5][30];
@@ -329,8 +331,11 @@ static void generate(gn_engine *g, bool together, answers *out) {
     for (int i = 0; i < 5; i++) {
         some_ids(prompt[i], 30);
         prompt[i][0] = 5 + i;
-        job[i] =
-            (gn_job){.prompt = prompt[i], .n_prompt = 6 + 5 * i, .limit = 12, .ignore_eos = true};
+        job[i] = (gn_job){.prompt = prompt[i],
+                          .n_prompt = 6 + 5 * i,
+                          .limit = 12,
+                          .ignore_eos = true,
+                          .sampling = how};
         list[i] = &job[i];
     }
     if (together)
@@ -356,6 +361,22 @@ TEST(exact_answers_made_together_are_those_made_alone_to_the_bit) {
     generate(cpu, true, &c);
     CHECK(memcmp(&a, &b, sizeof a) == 0);
     CHECK(memcmp(a.id, c.id, sizeof a.id) == 0);
+    gn_engine_close(g);
+    gn_engine_close(cpu);
+}
+
+TEST(what_is_drawn_from_the_likeliest_ids_is_what_all_of_them_give) {
+    static answers a, c;
+    gpu_is(ROOMY);
+    gn_engine *g = sure("cuda", true), *cpu = sure("cpu", true);
+    how = (gn_sampling){.temp = 0.9f, .top_k = 20, .top_p = 0.95f, .seed = 11};
+    generate(g, true, &a);
+    generate(cpu, true, &c);
+    CHECK(memcmp(a.id, c.id, sizeof a.id) == 0);
+    for (int i = 0; i < 5; i++)
+        for (int k = 0; k < 12; k++)
+            CHECK(fabsf(a.score[i][k] - c.score[i][k]) < 1e-4f);
+    how = (gn_sampling){0};
     gn_engine_close(g);
     gn_engine_close(cpu);
 }

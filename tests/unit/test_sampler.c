@@ -67,6 +67,44 @@ TEST(a_repeat_penalty_divides_positive_and_multiplies_negative_logits) {
     gn_sampler_release(&s);
 }
 
+TEST(the_likeliest_ids_are_enough_for_a_draw_that_looks_at_no_others) {
+    static const gn_sampling some[] = {{0},
+                                       {.temp = 0.7f, .top_k = 5, .seed = 3},
+                                       {.temp = 1.3f, .top_k = 30, .top_p = 0.8f, .seed = 4},
+                                       {.temp = 1.0f, .top_k = 9, .min_p = 0.2f, .seed = 5}};
+    float l[V];
+    gn_error e = {0};
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        for (uint64_t place = 0; place < 40; place++) {
+            gn_sampler a, b;
+            gn_top top[V];
+            gn_logprob score;
+            gn_fate after[V];
+            logits(l, 100 + place);
+            CHECK(gn_sampler_init(&a, &some[i], V, &e) && gn_sampler_init(&b, &some[i], V, &e));
+            CHECK(gn_sampling_score(&some[i], l, V, NULL, 0, 0, &score, top, after, V, &e));
+            const int k = gn_sampler_wants(&b, 30);
+            CHECK(k == (some[i].top_k ? some[i].top_k : 1) && gn_sampler_wants(&b, k) == k);
+            CHECK(gn_sampler_draw(&a, l, place) == gn_sampler_draw_top(&b, top, k, place));
+            for (int id = 0; id < V; id++) {
+                const gn_fate x = gn_sampler_tell(&a, id), y = gn_sampler_tell(&b, id);
+                CHECK(x.cut == y.cut && fabsf(x.p - y.p) < 1e-5f);
+            }
+            gn_sampler_release(&a);
+            gn_sampler_release(&b);
+        }
+    static const gn_bias bias = {1, 2.0f};
+    static const gn_sampling all[] = {{.temp = 1.0f},
+                                      {.temp = 1.0f, .top_k = 31},
+                                      {.bias = &bias, .n_bias = 1},
+                                      {.temp = 1.0f, .top_k = 4, .repeat_penalty = 1.1f}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        gn_sampler s;
+        CHECK(gn_sampler_init(&s, &all[i], V, &e) && gn_sampler_wants(&s, 30) == 0);
+        gn_sampler_release(&s);
+    }
+}
+
 /* The distribution the contract defines, in double and by sorting everything. */
 static void reference(const gn_sampling *how, const float *logit, double *p) {
     int order[V];
