@@ -140,6 +140,7 @@ static const gn_turn *copy_below(gn_transcript *t, const gn_turn *parent, const 
         copy->stop = old->stop;
         copy->tokens = old->tokens;
         copy->edited = old->edited;
+        copy->imported = old->imported;
         copy->likely = old->ids.count ? (int64_t)old->ids.count : old->likely;
     }
     return copy;

@@ -49,6 +49,7 @@ typedef struct gn_turn {
     bool stored;                   /* it has that row */
     bool fragment;                 /* of the user's: a text with a state of its own */
     bool edited;                   /* of a reply: a person wrote it */
+    bool imported;                 /* of an edited one: another program had it */
     gn_held held;
     bool on_disk; /* its state is (also) there */
     bool pinned;  /* its state is kept whatever the budget */

@@ -94,13 +94,28 @@ static void draw_label(const gn_chat *c, gn_canvas *v, int y, const gn_turn *tur
                       c->message[turn->id].preset ? "default" : who[turn->role]);
     else
         gn_canvas_fmt(v, y, 0, v->cols, style, "%2d %-7s", number,
-                      turn->edited ? "edited" : who[turn->role]);
+                      turn->edited && !turn->imported ? "edited" : who[turn->role]);
 }
 
 static int siblings(const gn_chat *c, const gn_turn *turn, int *which) {
     int of;
     *which = gn_transcript_sibling(&c->turns, turn->id, &of) + 1;
     return of;
+}
+
+/* "[imported from llm, gpt-4o]" */
+static void draw_origin(gn_slice origin, gn_canvas *v, int y, int col, int end) {
+    const char *name = memchr(origin.data, ':', origin.len),
+               *model = memchr(origin.data, ' ', origin.len);
+    const size_t program = name ? (size_t)(name - origin.data) : origin.len;
+    col = gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM, "[imported from %.*s", (int)program,
+                        origin.data);
+    if (model) {
+        col = gn_canvas_put(v, y, col, end - 1, GN_S(", "), GN_STYLE_DIM);
+        col = gn_canvas_put(v, y, col, end - 1,
+                            gn_slice_from(origin, (size_t)(model + 1 - origin.data)), GN_STYLE_DIM);
+    }
+    gn_canvas_put(v, y, col, end, GN_S("]"), GN_STYLE_DIM);
 }
 
 static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_turn *turn) {
@@ -118,24 +133,33 @@ static void draw_foot(const gn_chat *c, gn_canvas *v, int y, int col, const gn_t
                       : turn->stop == GN_STOP_LENGTH    ? "cut at the limit, "
                       : turn->stop == GN_STOP_CONTEXT   ? "context full, "
                                                         : "";
-    char given[48] = "";
+    if (turn->imported) {
+        draw_origin(gn_str_slice(&c->keep.origin), v, y, col, end);
+        return;
+    }
     if (turn->role != GN_ROLE_MODEL || turn->edited) {
         gn_canvas_put(v, y, col, end, turn->edited ? GN_S("[edited]") : (gn_slice){"", 0},
                       GN_STYLE_DIM);
         return;
     }
+    /* What there is no room for is left out, the rate first. */
+    char begun[48] = "", tokens[48], how[48] = "", from[64] = "";
     if (turn->begun > 0)
-        snprintf(given, sizeof given, "%lld given, ", (long long)turn->begun);
-    if (turn->reused + turn->read == 0) { /* copied to another branch: it was not made here */
-        gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM, "[%s%lld token%s]", cut,
-                      (long long)turn->tokens, turn->tokens == 1 ? "" : "s");
-        return;
-    }
-    gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM,
-                  "[%s%s%lld token%s, %s t/s, reused %lld, read %lld]", cut, given,
-                  (long long)turn->tokens, turn->tokens == 1 ? "" : "s",
-                  speed(rate_of(turn->tokens, turn->generate_s), rate), (long long)turn->reused,
-                  (long long)turn->read);
+        snprintf(begun, sizeof begun, "%lld given, ", (long long)turn->begun);
+    snprintf(tokens, sizeof tokens, "%lld token%s", (long long)turn->tokens,
+             turn->tokens == 1 ? "" : "s");
+    if (turn->generate_s > 0)
+        snprintf(how, sizeof how, ", %s t/s", speed(rate_of(turn->tokens, turn->generate_s), rate));
+    if (turn->reused + turn->read > 0) /* else it was copied to another branch, not made here */
+        snprintf(from, sizeof from, ", reused %lld, read %lld", (long long)turn->reused,
+                 (long long)turn->read);
+    const int room = end - col - 2;
+    const int needed = (int)(strlen(cut) + strlen(begun) + strlen(tokens) + strlen(from));
+    if (needed + (int)strlen(how) > room)
+        how[0] = '\0';
+    if (needed > room)
+        from[0] = '\0';
+    gn_canvas_fmt(v, y, col, end, GN_STYLE_DIM, "[%s%s%s%s%s]", cut, begun, tokens, how, from);
 }
 
 /* Mark every place of a row where the pattern stands. */
@@ -227,7 +251,9 @@ static void draw_messages(gn_chat *c, gn_tui *t, const gn_shape *s) {
     }
     if (all == 0 && c->opened && !s->small)
         gn_canvas_put(v, s->first, 1, v->cols,
-                      GN_S("Write a message and press Enter. F1 shows keys and commands."),
+                      v->cols > 61
+                          ? GN_S("Write a message and press Enter. F1 shows keys and commands.")
+                          : GN_S("Write a message and press Enter. F1: help."),
                       GN_STYLE_DIM);
     if (is_busy(c) && s->height > 1)
         draw_progress(c, v, s->first + height);

@@ -116,8 +116,11 @@ void gn_chat_at_row(gn_chat *c, const gn_shape *s, int row) {
 /* ---- layout ------------------------------------------------------------- */
 
 gn_slice gn_chat_prompt(const gn_tui *t) {
-    if (gn_line_prompt())
-        return gn_slice_of(gn_line_prompt());
+    if (gn_line_prompt()) {
+        const gn_slice all = gn_slice_of(gn_line_prompt());
+        const ptrdiff_t sought = gn_slice_find(all, GN_S("`"));
+        return sought > 0 && t->canvas.cols < 40 ? gn_slice_from(all, (size_t)sought) : all;
+    }
     if (t->mode == GN_MODE_ASK)
         return t->asking == '/' ? GN_S("/") : GN_S(":");
     return GN_S("> ");

@@ -31,7 +31,8 @@ static void put_beginning(gn_str *out, gn_slice text, int most) {
 }
 
 static const char *who(const gn_turn *turn) {
-    return turn->edited                  ? "edited"
+    return turn->imported                ? "imported"
+           : turn->edited                ? "edited"
            : turn->role == GN_ROLE_MODEL ? "model"
            : turn->role == GN_ROLE_USER  ? "you"
                                          : gn_role_name(turn->role);
@@ -60,8 +61,8 @@ void gn_chat_stats(gn_chat *c, gn_tui *t) {
     int64_t reused = 0, read = 0, wrote = 0;
     double reading = 0, writing = 0;
     int replies = 0;
-    gn_str_fmt(&text, "%4s%10s%9s%9s%11s%9s%8s%12s\n", "", "reused", "read", "t/s", "first",
-               "wrote", "t/s", "perplexity");
+    gn_str_fmt(&text, "%4s%8s%8s%8s%10s%7s%7s%7s\n", "", "reused", "read", "t/s", "first", "wrote",
+               "t/s", "ppl");
     for (size_t i = 0; i < c->path.count; i++) {
         const gn_turn *turn = c->turns.turn[c->path.id[i]];
         double sum;
@@ -73,20 +74,19 @@ void gn_chat_stats(gn_chat *c, gn_tui *t) {
         wrote += turn->tokens;
         reading += turn->prompt_s;
         writing += turn->generate_s;
-        gn_str_fmt(&text, "%4d%10lld%9lld%9.1f%9.3f s%9lld%8.1f", c->message[turn->id].number,
+        gn_str_fmt(&text, "%4d%8lld%8lld%8.1f%8.3f s%7lld%7.1f", c->message[turn->id].number,
                    (long long)turn->reused, (long long)turn->read, rate(turn->read, turn->prompt_s),
                    turn->first_s, (long long)turn->tokens, rate(turn->tokens, turn->generate_s));
         const int n = gn_tokens_sum(&turn->made, &sum);
         if (n > 0)
-            gn_str_fmt(&text, "%12.2f", exp(-sum / n));
+            gn_str_fmt(&text, "%7.2f", exp(-sum / n));
         gn_str_putc(&text, '\n');
     }
     if (replies == 0)
         gn_str_cut(&text, 0);
     if (replies > 1)
-        gn_str_fmt(&text, " all%10lld%9lld%9.1f%11s%9lld%8.1f\n", (long long)reused,
-                   (long long)read, rate(read, reading), "", (long long)wrote,
-                   rate(wrote, writing));
+        gn_str_fmt(&text, " all%8lld%8lld%8.1f%10s%7lld%7.1f\n", (long long)reused, (long long)read,
+                   rate(read, reading), "", (long long)wrote, rate(wrote, writing));
     if (reused + read > 0)
         gn_str_fmt(&text, "\nOf %lld prompt tokens %.0f %% needed no reading.\n",
                    (long long)(reused + read), 100.0 * (double)reused / (double)(reused + read));

@@ -1,6 +1,8 @@
 /* keep.c - see keep.h. */
 #include "app/tui/keep.h"
 
+#include "app/conversations.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +15,7 @@ void gn_keep_release(gn_keep *k) {
     if (k->history && k->record.id[0])
         gn_history_unlock(k->history, k->record.id);
     gn_str_release(&k->name);
+    gn_str_release(&k->origin);
     gn_str_release(&k->folder);
     gn_str_release(&k->numerics);
     free(k->branch);
@@ -113,6 +116,17 @@ static bool settle(gn_keep *k, gn_transcript *t, gn_str *note, gn_error *e) {
                                     gn_str_text(&k->numerics), gn_str_text(&k->folder), t, e));
 }
 
+/* Replies of which nothing is known are another program's, if the session is. */
+static bool mark_imported(gn_keep *k, gn_transcript *t, gn_error *e) {
+    gn_str_cut(&k->origin, 0);
+    if (k->record.id[0] &&
+        !gn_conversations_origin(gn_history_store(k->history), k->record.id, &k->origin, e))
+        return false;
+    for (size_t i = 0; i < t->count; i++)
+        t->turn[i]->imported = t->turn[i]->edited && k->origin.len > 0;
+    return true;
+}
+
 bool gn_keep_open(gn_keep *k, const char *id, gn_transcript *t, gn_str *note, gn_error *e) {
     gn_transcript turns = {.head = -1};
     gn_record r = {.build = k->record.build};
@@ -140,7 +154,7 @@ bool gn_keep_open(gn_keep *k, const char *id, gn_transcript *t, gn_str *note, gn
     k->on = NULL;
     gn_str_cut(&k->name, 0);
     gn_keep_names(k);
-    return !k->known || settle(k, t, note, e);
+    return mark_imported(k, t, e) && (!k->known || settle(k, t, note, e));
 }
 
 bool gn_keep_opened(gn_keep *k, const gn_origin *o, gn_transcript *t, gn_str *note, gn_error *e) {

@@ -16,6 +16,7 @@ typedef struct gn_keep {
     int64_t checkpoint;  /* of the model that is open */
     gn_record record;
     gn_str name;       /* of the session */
+    gn_str origin;     /* of an imported one: "llm:01jk... gpt-4o" */
     gn_branch *branch; /* [n_branch] */
     int n_branch;
     const char *on; /* the branch of that head, of so many turns; NULL: to be looked for */

@@ -185,9 +185,9 @@ static bool read_keys(gn_input *in) {
     return n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN));
 }
 
-static int timeout_of(const gn_tui *t, const gn_input *in, double drawn) {
+static int timeout_of(const gn_tui *t, const gn_input *in, double due) {
     double wait = gn_input_wait(in, gn_seconds());
-    const double frame = drawn + FRAME - gn_seconds();
+    const double frame = due - gn_seconds();
     if (t->dirty && (wait < 0 || frame < wait))
         wait = frame > 0 ? frame : 0;
     const double wake = t->wake - gn_seconds();
@@ -196,20 +196,24 @@ static int timeout_of(const gn_tui *t, const gn_input *in, double drawn) {
     return wait < 0 ? -1 : (int)(wait * 1000) + 1;
 }
 
-static void show(gn_tui *t, double *drawn) {
+static void show(gn_tui *t) {
     gn_tui_draw(t);
     gn_screen_show(t->user, &t->canvas);
-    *drawn = gn_seconds();
 }
 
-static bool turn(gn_tui *t, gn_input *in, double *drawn) {
+/* *due: when the next frame may be drawn. After a rest a few may come at once: a reply's first word
+ * comes soon after the question was drawn. */
+static bool turn(gn_tui *t, gn_input *in, double *due) {
     struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0},
                            {t->worker->fd(t->worker), POLLIN, 0},
                            {signal_pipe[0], POLLIN, 0}};
     bool ok = true, typed = false;
-    if (t->dirty && gn_seconds() - *drawn >= FRAME)
-        show(t, drawn);
-    if (poll(fds, 3, timeout_of(t, in, *drawn)) < 0 && errno != EINTR)
+    t->now = gn_seconds();
+    if (t->dirty && t->now >= *due) {
+        *due = (*due > t->now - 3 * FRAME ? *due : t->now - 3 * FRAME) + FRAME;
+        show(t);
+    }
+    if (poll(fds, 3, timeout_of(t, in, *due)) < 0 && errno != EINTR)
         return false;
     t->now = gn_seconds();
     if (fds[2].revents & POLLIN)
@@ -219,7 +223,7 @@ static bool turn(gn_tui *t, gn_input *in, double *drawn) {
     for (gn_input_event ev; !t->quit && gn_input_next(in, gn_seconds(), &ev); typed = true)
         gn_tui_input(t, &ev);
     if (typed && t->dirty && !t->quit) /* at once: what the model tells may take a transaction */
-        show(t, drawn);
+        show(t);
     if (fds[1].revents & POLLIN)
         gn_tui_events(t);
     if (t->wake > 0 && t->now >= t->wake)
@@ -230,7 +234,7 @@ static bool turn(gn_tui *t, gn_input *in, double *drawn) {
 bool gn_tui_run(gn_tui *t, gn_error *e) {
     struct sigaction old[N_CAUGHT];
     gn_input in = {0};
-    double drawn = 0;
+    double due = 0;
     gn_screen *screen = gn_screen_open(t->color, gn_settings_flag(t->settings, "mouse"), e);
     if (!screen)
         return false;
@@ -246,7 +250,7 @@ bool gn_tui_run(gn_tui *t, gn_error *e) {
     t->shell = shell;
     gn_thread_shows();
     fit(t);
-    while (!t->quit && turn(t, &in, &drawn))
+    while (!t->quit && turn(t, &in, &due))
         ;
     gn_screen_close(screen);
     release_signals(old);

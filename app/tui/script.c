@@ -430,18 +430,43 @@ static bool add_reply(script *s, gn_slice text, bool fails, gn_error *e) {
     return true;
 }
 
-static bool save_screen(script *s, const char *name, gn_script_save save, void *user, gn_error *e) {
-    gn_str text = {0};
-    gn_tui_draw(&s->tui);
+static void write_screen(script *s, gn_str *out) {
     const gn_canvas *c = &s->tui.canvas;
+    gn_tui_draw(&s->tui);
     for (int row = 0; row < c->rows; row++) {
-        gn_canvas_row(c, row, &text);
-        gn_str_putc(&text, '\n');
+        gn_canvas_row(c, row, out);
+        gn_str_putc(out, '\n');
     }
     if (c->cursor)
-        gn_str_fmt(&text, "cursor %d %d\n", c->cursor_row, c->cursor_col);
+        gn_str_fmt(out, "cursor %d %d\n", c->cursor_row, c->cursor_col);
     else
-        gn_str_puts(&text, "cursor off\n");
+        gn_str_puts(out, "cursor off\n");
+}
+
+/* The view as it is in all sizes, where letters are UTF-8 and where they are not: one text. */
+static bool save_views(script *s, const char *name, gn_script_save save, void *user, gn_error *e) {
+    static const struct { int cols, rows; } size[] = {{80, 24}, {120, 40}, {60, 12}, {20, 5}};
+    gn_str text = {0};
+    for (int i = 0; i < 8; i++) {
+        s->tui.canvas.unicode = i % 2 == 0;
+        setlocale(LC_CTYPE, s->tui.canvas.unicode ? "C.UTF-8" : "C");
+        gn_canvas_resize(&s->tui.canvas, size[i / 2].rows, size[i / 2].cols);
+        gn_str_fmt(&text, "%dx%d %s\n", size[i / 2].cols, size[i / 2].rows, i % 2 ? "C" : "UTF-8");
+        deliver(s);
+        write_screen(s, &text);
+    }
+    s->tui.canvas.unicode = s->unicode;
+    setlocale(LC_CTYPE, s->unicode ? "C.UTF-8" : "C");
+    gn_canvas_resize(&s->tui.canvas, s->rows, s->cols);
+    deliver(s);
+    const bool ok = gn_str_ok(&text, e) && save(user, name, gn_str_slice(&text), e);
+    gn_str_release(&text);
+    return ok;
+}
+
+static bool save_screen(script *s, const char *name, gn_script_save save, void *user, gn_error *e) {
+    gn_str text = {0};
+    write_screen(s, &text);
     if (s->clipboard.len) {
         gn_str_puts(&text, "clipboard ");
         gn_json_write_string(&text, gn_str_slice(&s->clipboard));
@@ -486,7 +511,8 @@ static bool converse(script *s, gn_slice verb, gn_slice rest, gn_error *e) {
     if (gn_slice_is(verb, "store"))
         return gn_script_talks_open(to, e);
     const bool known = gn_slice_is(verb, "talk") || gn_slice_is(verb, "turn") ||
-                       gn_slice_is(verb, "archived") || gn_slice_is(verb, "resume");
+                       gn_slice_is(verb, "archived") || gn_slice_is(verb, "imported") ||
+                       gn_slice_is(verb, "resume");
     if (!known)
         return false;
     if (!to->history)
@@ -497,6 +523,8 @@ static bool converse(script *s, gn_slice verb, gn_slice rest, gn_error *e) {
         ok = gn_script_talk(to, gn_str_slice(&text), e);
     else if (ok && gn_slice_is(verb, "turn"))
         ok = gn_script_turn(to, gn_str_slice(&text), e);
+    else if (ok && gn_slice_is(verb, "imported"))
+        ok = gn_script_talk_from(to, gn_str_slice(&text), e);
     else if (ok)
         ok = gn_script_talk_end(to, gn_slice_is(verb, "archived"), e);
     if (ok && gn_slice_is(verb, "resume"))
@@ -565,6 +593,8 @@ static bool perform(script *s, gn_slice verb, gn_slice rest, gn_str *text, gn_sc
         press(s, bytes, 0.03);
     } else if (gn_slice_is(verb, "save"))
         return save_screen(s, gn_str_text(text), save, user, e);
+    else if (gn_slice_is(verb, "views"))
+        return save_views(s, gn_str_text(text), save, user, e);
     else if (gn_slice_is(verb, "styles"))
         return save_styles(s, gn_str_text(text), save, user, e);
     else if (gn_slice_is(verb, "edit")) {

@@ -3,7 +3,7 @@
  * A step a line; '#' begins a comment line. \n \t \e \\ and \xNN stand for bytes.
  *   size 80x24 · locale C|UTF-8 · context TOKENS · set NAME VALUE    before the first other step
  *   preset TEXT       the system prompt of the template itself, likewise
- *   store · talk USED NAME · turn PARENT ROLE TOKENS MARKS TEXT · archived · resume NAME
+ *   store · talk USED NAME · turn PARENT ROLE TOKENS MARKS TEXT · archived · imported FROM · resume NAME
  *                     conversations in a database, likewise (script_talks.h); the chat goes on
  *                     with the one that is resumed
  *   loading PERCENT · open NAME       what the engine says (open: without it it is open)
@@ -15,6 +15,7 @@
  *   resize 60x12 · wheel up|down
  *   edit TEXT         what the next editor leaves
  *   save NAME         the screen is given to the caller
+ *   views NAME        likewise, in four sizes and both locales; the size is then what it was
  *   styles NAME       likewise, but how each letter looks
  */
 #ifndef GN_TUI_SCRIPT_H

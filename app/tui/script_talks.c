@@ -2,6 +2,7 @@
 #include "app/tui/script_talks.h"
 
 #include "app/conversations.h"
+#include "app/history_internal.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -158,6 +159,11 @@ static bool date(gn_script_talks *s, gn_error *e) {
     gn_bind_text(q, 2, gn_str_slice(&s->used));
     gn_bind_text(q, 3, gn_str_slice(&s->name));
     return gn_sql_run(q, e);
+}
+
+bool gn_script_talk_from(gn_script_talks *s, gn_slice origin, gn_error *e) {
+    return gn_history_run(s->history, e, "UPDATE session SET origin = ? WHERE id = ?", "ts",
+                          &origin, s->record.id);
 }
 
 bool gn_script_talk_end(gn_script_talks *s, bool put_away, gn_error *e) {

@@ -26,6 +26,7 @@ bool gn_script_talk(gn_script_talks *s, gn_slice line, gn_error *e);
  * on the disk, h the head. */
 bool gn_script_turn(gn_script_talks *s, gn_slice line, gn_error *e);
 /* The conversation is complete. put_away: and archived. */
+bool gn_script_talk_from(gn_script_talks *s, gn_slice origin, gn_error *e); /* of another program */
 bool gn_script_talk_end(gn_script_talks *s, bool put_away, gn_error *e);
 /* The checkpoint and build of all that; NULL when out of memory. */
 gn_origin *gn_script_origin(void);

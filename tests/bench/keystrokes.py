@@ -63,6 +63,14 @@ class Terminal:
             got += self.read(0.5)
 
 
+def hurry():
+    """The script waits with real-time priority, what it starts does not."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except OSError:
+        print("without real-time priority: what this script waits for the processor is in the times")
+
+
 def measure(term, keys, until=None):
     """Milliseconds of each key; fewer than asked for where `until` came to the screen before."""
     times, load = [], os.getloadavg()[0]
@@ -104,10 +112,7 @@ def main():
         sys.exit(__doc__)
     gneiss, model, ends = argv[:3]
     keys = int(argv[3]) if len(argv) > 3 else 400
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-    except OSError:
-        print("without real-time priority: what this script waits for the processor is in the times")
+    hurry()
     with tempfile.TemporaryDirectory() as home:
         env = dict(os.environ, TERM="xterm-256color", LC_ALL="C.UTF-8", HOME=home,
                    XDG_DATA_HOME=home, XDG_CONFIG_HOME=home, XDG_CACHE_HOME=home,
@@ -142,4 +147,5 @@ def main():
         os.waitpid(term.pid, 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -333,14 +333,14 @@ static bool shows(rig *r, const char *words) {
     return found;
 }
 
-/* With GNEISS_SCREENS=write the files are made instead of compared. */
+/* With SCREENS=write the files are made instead of compared. */
 static void compare(rig *r, const char *name) {
     char path[256];
     gn_str text = {0}, want = {0};
     gn_error e = {0};
     text_of(r, &text);
     snprintf(path, sizeof path, "tests/screen/compare-%s.screen", name);
-    const char *mode = getenv("GNEISS_SCREENS");
+    const char *mode = getenv("SCREENS");
     if (mode && strcmp(mode, "write") == 0)
         CHECK(gn_file_write(path, gn_str_slice(&text), &e));
     else if (!CHECK(gn_file_read(&want, path, 1 << 20, &e) &&

@@ -99,7 +99,7 @@ static void press(rig *r, const char *names) {
     }
 }
 
-/* With GNEISS_SCREENS=write the files are made instead of compared. */
+/* With SCREENS=write the files are made instead of compared. */
 static void compare(rig *r, const char *name) {
     char path[256];
     gn_str text = {0}, want = {0};
@@ -110,7 +110,7 @@ static void compare(rig *r, const char *name) {
         gn_str_putc(&text, '\n');
     }
     snprintf(path, sizeof path, "tests/screen/eval-%s.screen", name);
-    const char *mode = getenv("GNEISS_SCREENS");
+    const char *mode = getenv("SCREENS");
     if (mode && strcmp(mode, "write") == 0)
         CHECK(gn_file_write(path, gn_str_slice(&text), &e));
     else if (!CHECK(gn_file_read(&want, path, 1 << 20, &e) &&

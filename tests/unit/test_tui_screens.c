@@ -7,14 +7,14 @@
 
 static int saved;
 
-/* With GNEISS_SCREENS=write the files are made instead of compared. */
+/* With SCREENS=write the files are made instead of compared. */
 static bool compare(void *user, const char *name, gn_slice text, gn_error *e) {
     char path[256];
     gn_str want = {0};
     (void)user;
     saved++;
     snprintf(path, sizeof path, "tests/screen/%s.screen", name);
-    const char *mode = getenv("GNEISS_SCREENS");
+    const char *mode = getenv("SCREENS");
     if (mode && strcmp(mode, "write") == 0)
         return gn_file_write(path, text, e);
     if (!gn_file_read(&want, path, 1 << 20, e))
