@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MODELS = 8, ROUNDS = 100, THREADS = 8 };
+enum { MODELS = 8, ROUNDS = 100, THREADS = 8, PLACED = 1 << 28 };
 static const double LEAST_ROOF = 0.85, BUSY = 0.5;
 
 static const gn_option options[] = {
@@ -166,6 +166,17 @@ static bool slice(benching *b, result *r, gn_bench_model *m, int round, gn_error
     return true;
 }
 
+/* Slices before those that count: for the pages, and until no weight waits in its file. A step
+ * places PLACED bytes of them, and as much again for each 16 tokens it reads. */
+static int warm_ups(const benching *b, const gn_bench_test *t) {
+    const int steps = 1 + t->n_prompt / 16 + t->n_gen;
+    double most = 0;
+    for (int i = 0; i < b->models; i++)
+        if (b->model[i].cost.weights > most)
+            most = b->model[i].cost.weights;
+    return 2 + (int)(most / ((double)PLACED * steps));
+}
+
 /* A B B A, and A A for one alone. first: the results of this test, one a model, the other
  * program's at the end. */
 static bool run_test(benching *b, const gn_bench_test *t, int threads, gn_error *e) {
@@ -177,8 +188,7 @@ static bool run_test(benching *b, const gn_bench_test *t, int threads, gn_error 
             (result){.test = t, .threads = threads, .model = i < b->models ? &b->model[i] : NULL};
     b->results += n;
     if (t->kind != GN_BENCH_SCORE && t->kind != GN_BENCH_FEWSHOT)
-        for (int i = 0; i < 2 * b->models;
-             i++) /* for the pages, and for weights that wait in them */
+        for (int i = 0; i < warm_ups(b, t) * b->models; i++)
             if (!gn_bench_slice(&b->model[i % b->models], t, &ignored, e))
                 return gn_context(e, "%s", t->name);
     for (int round = 0; round < b->rounds; round++)

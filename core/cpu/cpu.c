@@ -9,6 +9,7 @@
 #include "core/base/sgemm.h"
 #include "core/cpu/formula.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum {
     MAX_THREADS = 256,
     PAGES_FROM = 1 << 20, /* bytes from which a block is mapped */
     HUGE_PAGE = 1 << 21,
+    KEEP_MOST = 1 << 26, /* bytes of a block that is kept for who wants one */
     COPY_PART = 1 << 20, /* bytes of a copy that one thread takes at a time */
     GENERATION = 1       /* counted up when the same isa comes to sum in another order */
 };
@@ -115,23 +117,59 @@ static void *reserve(size_t bytes) {
     return first + GN_CPU_ALIGN;
 }
 
+static head *head_of(void *memory) { return (head *)(void *)((char *)memory - GN_CPU_ALIGN); }
+
 static void give_back(void *memory) {
     if (!memory)
         return;
-    const head h = *(const head *)((char *)memory - GN_CPU_ALIGN);
+    const head h = *head_of(memory);
     if (h.mapped)
         munmap(h.base, h.mapped);
     else
         free(h.base);
 }
 
-static void *alloc(gn_device *d, size_t bytes) {
-    (void)d;
-    return reserve(bytes);
+typedef struct transfer {
+    char *to;
+    const char *from;
+    size_t bytes;
+} transfer;
+
+static void clear_part(void *arg, int part, int thread) {
+    const transfer *x = arg;
+    const size_t first = (size_t)part * COPY_PART, left = x->bytes - first;
+    (void)thread;
+    memset(x->to + first, 0, left < COPY_PART ? left : COPY_PART);
 }
 
+/* A block that was given back and has room for so many bytes, not for more than twice as many. */
+static void *reuse(gn_cpu *c, size_t bytes) {
+    const size_t need = bytes + GN_CPU_ALIGN + HUGE_PAGE;
+    for (int i = 0; i < GN_CPU_KEPT && bytes >= PAGES_FROM; i++) {
+        void *memory = atomic_exchange(&c->kept[i], NULL), *none = NULL;
+        if (memory && head_of(memory)->mapped >= need && head_of(memory)->mapped / 2 <= need) {
+            transfer x = {memory, NULL, bytes};
+            gn_pool_run(c->pool, (int)((bytes + COPY_PART - 1) / COPY_PART), clear_part, &x);
+            return memory;
+        }
+        if (memory && !atomic_compare_exchange_strong(&c->kept[i], &none, memory))
+            give_back(memory);
+    }
+    return NULL;
+}
+
+static void *alloc(gn_device *d, size_t bytes) {
+    void *memory = reuse(gn_cpu_of(d), bytes);
+    return memory ? memory : reserve(bytes);
+}
+
+/* Sessions come and go, and pages that are new to a process cost more than clearing old ones does,
+ * several times more on a virtual machine: the last blocks wait for who wants them. */
 static void release(gn_device *d, void *memory) {
-    (void)d;
+    gn_cpu *c = gn_cpu_of(d);
+    if (memory && head_of(memory)->mapped && head_of(memory)->mapped <= KEEP_MOST)
+        for (int i = 0; i < GN_CPU_KEPT && memory; i++)
+            memory = atomic_exchange(&c->kept[i], memory);
     give_back(memory);
 }
 
@@ -153,12 +191,6 @@ void *gn_cpu_scratch(gn_cpu *c, int thread, size_t bytes) {
 }
 
 void *gn_cpu_shared(gn_cpu *c, size_t bytes) { return grow(&c->shared, &c->shared_bytes, bytes); }
-
-typedef struct transfer {
-    char *to;
-    const char *from;
-    size_t bytes;
-} transfer;
 
 static void copy_part(void *arg, int part, int thread) {
     const transfer *x = arg;
@@ -193,6 +225,8 @@ static void close_cpu(gn_device *d) {
     gn_cpu *c = gn_cpu_of(d);
     gn_pool_free(c->pool);
     gn_cpu_unplace(c);
+    for (int i = 0; i < GN_CPU_KEPT; i++)
+        give_back(c->kept[i]);
     for (int i = 0; i < MAX_THREADS; i++)
         give_back(c->scratch[i]);
     give_back(c->shared);

@@ -14,6 +14,8 @@
 /* Each has what those before it have. avx512: F, BW, DQ, VL and VNNI; fewer of them is avx2. */
 typedef enum gn_isa { GN_ISA_PLAIN, GN_ISA_AVX2, GN_ISA_AVX512, GN_ISA_AVX512BF16 } gn_isa;
 
+enum { GN_CPU_KEPT = 2 };
+
 typedef struct gn_cpu {
     gn_device base; /* first, so that a gn_device * is a gn_cpu * */
     gn_pool *pool;
@@ -27,7 +29,8 @@ typedef struct gn_cpu {
     struct gn_placed *placed; /* place.c: memory of placed weights, freed by gn_cpu_unplace() */
     gn_weight *late; /* [lates] as they are now; those from next_late on are still in the file */
     int lates, next_late;
-    void *scratch[256]; /* by thread, grown on demand by gn_cpu_scratch() */
+    _Atomic(void *) kept[GN_CPU_KEPT]; /* blocks given back, the last first */
+    void *scratch[256];                /* by thread, grown on demand by gn_cpu_scratch() */
     size_t scratch_bytes[256];
     void *shared; /* scratch all threads read: quantised activations */
     size_t shared_bytes;
