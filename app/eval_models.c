@@ -247,14 +247,29 @@ static bool print_run(gn_evaluating *v, const gn_eval_outcome *o, gn_error *e) {
     return ok;
 }
 
-static bool has_failed(gn_store *s, const char *run, gn_error *e) {
+/* Samples that failed: how many, and why the first did. */
+static bool has_failed(gn_evaluating *v, const char *run, gn_error *e) {
     bool row = false;
-    gn_statement *q = gn_sql_prepare(
-        gn_store_sql(s), "SELECT 1 FROM sample WHERE run_id = ? AND status = 'error' LIMIT 1", e);
+    gn_statement *q =
+        gn_sql_prepare(gn_store_sql(v->store),
+                       "SELECT t.name, s.doc_ix, s.error, count(*) OVER () FROM sample s JOIN task "
+                       "t ON t.id = s.task_id WHERE run_id = ? AND status = 'error' ORDER BY "
+                       "t.name, s.doc_ix LIMIT 1",
+                       e);
     if (!q)
         return false;
     gn_bind_text(q, 1, gn_slice_of(run));
-    gn_sql_step(q, &row, e);
+    if (gn_sql_step(q, &row, e) && row) {
+        const gn_slice task = gn_column_text(q, 0), why = gn_column_text(q, 2);
+        const int64_t n = gn_column_int(q, 3);
+        gn_str where = {0};
+        if (!gn_slice_starts(why, GN_S("task '"))) /* it does not say itself of what */
+            gn_str_fmt(&where, "%.*s #%" PRId64 ": ", (int)task.len, task.data,
+                       gn_column_int(q, 1));
+        gn_evaluating_say(v, "%" PRId64 " sample%s failed%s: %s%.*s", n, n == 1 ? "" : "s",
+                          n == 1 ? "" : ", the first", gn_str_text(&where), (int)why.len, why.data);
+        gn_str_release(&where);
+    }
     gn_sql_reset(q);
     return row;
 }
@@ -284,7 +299,7 @@ static int after(gn_evaluating *v, const gn_eval_outcome *o, gn_error *e) {
         return GN_FAILED;
     if (o->end == GN_EVAL_STOPPED)
         return GN_EXIT_INTERRUPTED;
-    return has_failed(v->store, o->run, e) ? GN_EXIT_PARTLY : GN_EXIT_YES;
+    return has_failed(v, o->run, e) ? GN_EXIT_PARTLY : GN_EXIT_YES;
 }
 
 /* What the ranks have to know of this model when all is done. */
@@ -357,7 +372,7 @@ static int gather(gn_evaluating *v, gn_error *e) {
         memcpy(o.run, run.id, sizeof o.run);
         gn_run_row_release(&run);
         ok = print_run(v, &o, e);
-        worst = ok && has_failed(v->store, o.run, e) ? GN_EXIT_PARTLY : worst;
+        worst = ok && has_failed(v, o.run, e) ? GN_EXIT_PARTLY : worst;
     }
     gn_store_close(v->store);
     v->store = own;

@@ -169,7 +169,7 @@ check "a judge that ends is told" dead_judge
 # ---- failed samples
 printf '{"q":"good"}\n{"q":""}\n' >jury2.jsonl
 sed 's/jury.jsonl/jury2.jsonl/; s/task: jury/task: echo/; s/pass_at_1/exact_match/' jury.yaml >echo.yaml
-failed() { code 4 "$gneiss" eval "$m" -t ./echo.yaml --max-length 64 --progress none --db f.db && same 1 "$(rows f.db "sample WHERE status = 'error'")"; }
+failed() { code 4 "$gneiss" eval "$m" -t ./echo.yaml --max-length 64 --progress none --db f.db && same 1 "$(rows f.db "sample WHERE status = 'error'")" && grep -q '^1 sample failed: echo #1: ..' err; }
 check "a document that cannot be asked is an error of its own: exit 4" failed
 retried() { code 4 "$gneiss" eval retry -1 --db f.db && same 2 "$(rows f.db sample)" && same 1 "$(rows f.db run)" && same '"done"' "$(sql f.db "SELECT status FROM run" | key status)" && code 1 "$gneiss" eval retry -1 --db t.db; }
 check "eval retry asks failed samples again, in the same run" retried
