@@ -133,7 +133,8 @@ gn_store *gn_store_open(const char *path, bool read_only, gn_error *e) {
     gn_str_release(&folder);
     if (ok)
         return s;
-    gn_context(e, "database '%s'", path);
+    if (!strstr(e->message, path)) /* most say themselves of which */
+        gn_context(e, "database '%s'", path);
     gn_where(e, "%s", path);
     gn_store_close(s);
     return NULL;

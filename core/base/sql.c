@@ -115,6 +115,12 @@ static bool failed(const gn_sql *s, int why, gn_error *e) {
         gn_fail(e, GN_IO, "database '%s': the disk that holds '%.*s' is full", s->path,
                 (int)folder.len, folder.data);
         break;
+    case SQLITE_READONLY:
+        gn_fail(e, GN_IO,
+                "database '%s': it or its folder is read-only here; allow writing, or name another "
+                "file with --db",
+                s->path);
+        break;
     case SQLITE_NOTADB:
         gn_fail(e, GN_FORMAT, "'%s' is no SQLite database", s->path);
         break;

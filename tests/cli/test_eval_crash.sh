@@ -112,9 +112,13 @@ check "a database of a newer gneiss: refused" newer
 other() { cp whole.db o.db && printf 'mine' | dd of=o.db bs=1 seek=68 conv=notrunc 2>/dev/null && code 3 small o.db && grep -q "another program" err; } # its application id
 check "a database of another program: refused" other
 read_only() {
-    small r.db >/dev/null 2>&1 && chmod a-w r.db
-    [ -w r.db ] && { code 3 small r.db --again --readonly && [ -s err ]; return; } # root writes anywhere
-    code 3 small r.db --again && grep -q "r.db" err
+    mkdir ro && small ro/r.db >/dev/null 2>&1 && cp ro/r.db kept.db && chmod a-w ro ro/r.db || return 1
+    if [ -w ro/r.db ]; then # root writes anywhere: somebody else tries
+        chmod a+rx "$work" && cp -r "$m" model-of-all && cp "$gneiss" of-all && chmod -R a+rX model-of-all of-all && mkdir -m 777 home || return 1
+        code 3 setpriv --reuid 65534 --regid 65534 --clear-groups env XDG_CACHE_HOME="$work/home" XDG_STATE_HOME="$work/home" ./of-all eval model-of-all -t offline_opposites,offline_arithmetic --limit 6 --max-length 256 --progress none --db ro/r.db --again
+    else
+        code 3 small ro/r.db --again
+    fi && grep -q "ro/r.db" err && grep -qi "read-only\|permission" err && { cat err; same 1 "$(wc -l <err)"; } && cmp kept.db ro/r.db
 }
 check "a read-only database: an error that names it" read_only
 full() {
@@ -131,4 +135,27 @@ two() {
     wait $a && same 12 "$(rows two.db "sample s JOIN run r ON r.id = s.run_id WHERE instr(r.argv, 'offline_opposites')")" && same "$(table whole.db)" "$(sql two.db "SELECT task, filter, metric, value, stderr, ci_lo, ci_hi, n FROM metric m JOIN run r ON r.id = m.run_id WHERE NOT instr(r.argv, 'offline_opposites') ORDER BY 1, 2, 3")"
 }
 check "two processes write one database" two
+
+# A file system that says it is NFS, where there is none to be mounted: statfs is laid over.
+cat >nfs.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <sys/vfs.h>
+int statfs(const char *path, struct statfs *out) {
+    const int rc = ((int (*)(const char *, struct statfs *))dlsym(RTLD_NEXT, "statfs"))(path, out);
+    out->f_type = 0x6969;
+    return rc;
+}
+C
+network() {
+    ${CC:-cc} -shared -fPIC -o nfs.so nfs.c -ldl || return 1
+    (LD_PRELOAD=./nfs.so run --db net.db) >/dev/null 2>err </dev/null &
+    local pid=$! i
+    for i in $(seq 400); do [ "$(rows net.db sample 2>/dev/null || echo 0)" -ge 20 ] 2>/dev/null && break; sleep 0.02; done
+    [ ! -e net.db-wal ] && LD_PRELOAD=./nfs.so small net.db >/dev/null 2>e2 </dev/null || { echo "the second writer:"; cat e2; kill -9 $pid; return 1; }
+    kill -9 $pid && ! wait $pid 2>/dev/null && grep -q "network file system: journal DELETE" err && same delete "$(sql net.db "PRAGMA journal_mode" | key journal_mode | tr -d '"')" &&
+        (LD_PRELOAD=./nfs.so run --db net.db) >/dev/null 2>err </dev/null && same "$(scores whole.db)" "$(sql net.db "SELECT t.name, s.doc_ix, s.rep, c.filter, c.metric, c.value, c.weight, c.extracted FROM sample s JOIN score c ON c.sample_id = s.id JOIN task t ON t.id = s.task_id JOIN run r ON r.id = s.run_id WHERE NOT instr(r.argv, 'offline_opposites') ORDER BY 1, 2, 3, 4, 5")" &&
+        same ok "$(sql net.db "PRAGMA integrity_check" | key integrity_check | tr -d '"')"
+}
+check "on a network file system: said, no shared log, two writers, killed and gone on with" network
 close

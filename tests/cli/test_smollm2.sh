@@ -22,7 +22,7 @@ done
 m=$(readlink -f "$m") logs=$root/tests/oracle/lm_eval
 cd "$root" || exit 2
 evaluate() { "$gneiss" eval "$m" --include "$logs/tasks" --numerics exact --max-length 96 --limit 10 --progress none -q --db "$work/$@"; }
-against() { "$gneiss" eval verify --db "$work/$1.db" --json $(for f in "$logs/smollm2/$1"/*; do echo "--against=$f"; done) >"$work/$1.json"; }
+against() { "$gneiss" eval verify --db "$work/$1.db" --json $(for f in "${logs}_smollm2/$1"/*; do echo "--against=$f"; done) >"$work/$1.json"; }
 plain() {
     evaluate plain.db -t parity_choice,parity_shots,parity_target,parity_rolling,parity_generate && against plain && [ "$(grep -c '"differ":0' "$work/plain.json")" = 6 ] &&
         [ "$(grep -c '"prompts_equal":10,.*"argmax_equal":10,"greedy_equal":10' "$work/plain.json")" = 4 ] && grep -q '"prompts_equal":10,"answers_equal":10' "$work/plain.json" && grep -q '"metrics":12,"metrics_equal":12' "$work/plain.json"

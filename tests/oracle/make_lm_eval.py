@@ -14,7 +14,7 @@ With the path of the model that tools/fetch-model prints, SmolLM2-135M-Instruct,
     python tests/oracle/make_lm_eval.py PATH/SmolLM2-135M-Instruct.Q4_1.gguf
 
 the same runs of that model, its weights dequantised to float32 in a folder of transformers' that is removed
-afterwards, with max_length=96 and --limit 10, in smollm2/plain and smollm2/chat; the others stay. (Torch's
+afterwards, with max_length=96 and --limit 10, in tests/oracle/lm_eval_smollm2, plain/ and chat/; the others stay. (Torch's
 log-softmax in float32 over its 49,152 words is off by up to 3e-5 a token and one-sided: against float64 the 95
 tokens of a page were off by 9e-4 there, by 2e-6 in gneiss.)
 
@@ -127,7 +127,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         with tempfile.TemporaryDirectory() as at:
             unpack(sys.argv[1], Path(at))
-            both("smollm2/", model=at, limit=10, longest=96)
+            both("../lm_eval_smollm2/", model=at, limit=10, longest=96)
         sys.exit()
     shutil.rmtree(MODEL, ignore_errors=True)
     MODEL.mkdir(parents=True)

@@ -172,7 +172,7 @@ TEST(a_read_only_database_takes_no_writes) {
     gn_sql *r = opened(at("ro.db"), true);
     CHECK(one_int(r, "SELECT a FROM t") == 3);
     CHECK(!gn_sql_exec(r, "INSERT INTO t VALUES(4)", &e) && e.code == GN_IO);
-    CHECK(strstr(e.message, "readonly") != NULL);
+    CHECK(strstr(e.message, "read-only") != NULL);
     gn_sql_close(r);
     gn_sql_close(s);
 }
