@@ -242,10 +242,18 @@ static bool make_large(gn_writer *w) {
 
 bool gn_writer_add(gn_writer *w, const void *data, size_t len, gn_error *e) {
     const char *from = data;
-    if (len >= WRITE_BACK / 4)
+    if (w->expected && len >= WRITE_BACK / 4) /* haste is what matters there */
         return flush(w, e) && append(w, from, len, e);
     while (len) {
         size_t n = left_in(w);
+        if (n == LARGE && len >= LARGE) {
+            n = len / LARGE * LARGE;
+            if (!append(w, from, n, e))
+                return false;
+            from += n;
+            len -= n;
+            continue;
+        }
         if (n > len)
             n = len;
         memcpy(w->buffer + w->held, from, n);

@@ -189,7 +189,7 @@ TEST(a_writer_refuses_what_is_no_file) {
 TEST(a_file_that_does_not_fit_is_reported_and_removed) {
     gn_error e = {0};
     struct rlimit old, small;
-    static char big[1 << 21];
+    static char big[5 << 20];
     CHECK(gn_file_write(at("limited"), GN_S("old"), &e));
     const int before = files_in_folder();
     signal(SIGXFSZ, SIG_IGN);
