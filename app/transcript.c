@@ -82,6 +82,28 @@ int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of) {
     return which;
 }
 
+gn_turn *gn_transcript_twin(const gn_transcript *t, int64_t id) {
+    const gn_turn *turn = gn_transcript_turn(t, id);
+    for (int64_t i = 0; turn && i < id; i++) {
+        gn_turn *other = t->turn[i];
+        if (other->parent == turn->parent && other->role == turn->role && other->complete &&
+            other->ids.count == turn->ids.count && turn->ids.count > 0 &&
+            memcmp(other->ids.id, turn->ids.id, turn->ids.count * sizeof *turn->ids.id) == 0 &&
+            gn_slice_equal(gn_str_slice(&other->text), gn_str_slice(&turn->text)))
+            return other;
+    }
+    return NULL;
+}
+
+void gn_transcript_merge(gn_transcript *t, int64_t id, const gn_turn *twin) {
+    gn_turn *turn = gn_transcript_turn(t, id);
+    turn->parent = -2;
+    turn->stored = false; /* the row is the twin's */
+    memset(turn->hash, 0, sizeof turn->hash);
+    if (t->head == id)
+        t->head = twin->id;
+}
+
 int64_t gn_transcript_leaf(const gn_transcript *t, int64_t id) {
     for (size_t i = t->count; i-- > 0 && (int64_t)i > id;)
         if (t->turn[i]->parent == id)
@@ -111,7 +133,7 @@ int gn_transcript_branches(const gn_transcript *t) {
         if (t->turn[i]->parent >= 0)
             inner[t->turn[i]->parent] = true;
     for (size_t i = 0; inner && i < t->count; i++)
-        leaves += !inner[i];
+        leaves += !inner[i] && t->turn[i]->parent >= -1;
     free(inner);
     return leaves;
 }
@@ -242,7 +264,8 @@ bool gn_transcript_keep(const gn_transcript *t, gn_ids *out) {
             inner[t->turn[i]->parent] = true;
     int others = 0;
     for (size_t i = t->count; ok && others < BRANCHES && i-- > 0;)
-        if (!inner[i] && t->turn[i]->role == GN_ROLE_MODEL && (int64_t)i != t->head) {
+        if (!inner[i] && t->turn[i]->parent >= 0 && t->turn[i]->role == GN_ROLE_MODEL &&
+            (int64_t)i != t->head) {
             ok = add_once(out, first, (int64_t)i);
             others++;
         }

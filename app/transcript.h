@@ -31,7 +31,7 @@ static inline bool gn_role_leads(gn_role r) {
 typedef enum gn_held { GN_HELD_NOT, GN_HELD_DISK, GN_HELD_MEMORY } gn_held;
 
 typedef struct gn_turn {
-    int64_t id, parent; /* parent -1: a root */
+    int64_t id, parent; /* parent -1: a root; -2: nowhere, a twin of what is elsewhere */
     gn_role role;
     gn_str text;
     bool complete; /* of a reply: no more is coming */
@@ -71,6 +71,10 @@ gn_turn *gn_transcript_add(gn_transcript *t, int64_t parent, gn_role role, gn_sl
 bool gn_transcript_path(const gn_transcript *t, int64_t id, gn_ids *out);
 /* All token ids from the root to `id`, appended. */
 bool gn_transcript_ids(const gn_transcript *t, int64_t id, gn_ids *out);
+/* A reply of the same tokens and text to the same question, older than it. NULL: there is none. */
+gn_turn *gn_transcript_twin(const gn_transcript *t, int64_t id);
+/* Take a turn that has a twin, and no children, out of the tree; the head on it goes to the twin. */
+void gn_transcript_merge(gn_transcript *t, int64_t id, const gn_turn *twin);
 /* Of how many children of its parent this is which (from 0). */
 int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of);
 /* The sibling `by` to the right (or left), and then down its newest children; -1: none. */

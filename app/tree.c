@@ -76,7 +76,7 @@ static bool thread(builder *b, const gn_transcript *turns, int64_t only, gn_erro
         shown[at] = true;
     b->first_root = -1;
     for (size_t i = turns->count; i-- > 0;) {
-        if (!shown[i])
+        if (!shown[i] || turns->turn[i]->parent < -1)
             continue;
         int64_t *head =
             turns->turn[i]->parent < 0 ? &b->first_root : &b->first[turns->turn[i]->parent];

@@ -79,7 +79,7 @@ void gn_chat_stats(gn_chat *c, gn_tui *t) {
                    turn->first_s, (long long)turn->tokens, rate(turn->tokens, turn->generate_s));
         const int n = gn_tokens_sum(&turn->made, &sum);
         if (n > 0)
-            gn_str_fmt(&text, "%7.2f", exp(-sum / n));
+            gn_str_fmt(&text, " %6.2f", exp(-sum / n));
         gn_str_putc(&text, '\n');
     }
     if (replies == 0)

@@ -20,6 +20,7 @@ typedef struct fake {
     double now, next; /* next: when the next token is due */
     gn_str *reply;    /* to come, in order; one that begins with '!' is a failure */
     int n_reply, at_reply;
+    gn_ids ids;    /* of what was said */
     gn_str saying; /* the rest of the reply that is being said */
     int64_t answer, tokens, used, read;
     size_t said; /* bytes */
@@ -84,6 +85,8 @@ static bool fake_ask(gn_worker *w, gn_ask *a) {
     for (size_t i = 0; i < a->begin.count; i++)
         f->said += gn_vocabulary_bytes(f->vocabulary, a->begin.id[i]).len;
     f->begun = (int64_t)a->begin.count;
+    f->ids.count = 0;
+    gn_ids_append(&f->ids, a->begin.id, a->begin.count);
     f->read += f->begun;
     hear(f, a);
     gn_event *ev = tell(f, GN_EVENT_READING);
@@ -142,6 +145,7 @@ static void fake_close(gn_worker *w) {
         gn_str_release(&f->reply[i]);
     free(f->reply);
     gn_str_release(&f->saying);
+    gn_ids_release(&f->ids);
     for (gn_event *ev; (ev = fake_next(w));)
         gn_event_free(ev);
 }
@@ -161,6 +165,10 @@ static void finish(fake *f, gn_stop stop) {
                                      .states = 2,
                                      .state_bytes = 60 << 20,
                                      .kept_bytes = 120 << 20};
+    if (ev) {
+        ev->ids = f->ids;
+        f->ids = (gn_ids){0};
+    }
     f->used += f->read + f->tokens;
     f->busy = false;
 }
@@ -198,6 +206,7 @@ static void say_word(fake *f) {
         gn_str_add(&ev->text, (gn_slice){rest.data, n});
         gn_script_token(f->vocabulary, (gn_slice){rest.data, n}, f->said += n, &f->sampling, f->top,
                         &ev->made);
+        gn_ids_append(&f->ids, ev->made.id, (size_t)ev->made.count);
         ev->done = ++f->tokens;
         ev->seconds = TOKEN_TIME * (double)f->tokens;
     }

@@ -271,6 +271,21 @@ static void search(void *self, gn_tui *t, gn_slice pattern) {
 
 /* ---- what the engine says ----------------------------------------------- */
 
+/* An answer like an older one is the same message: it has one place in the tree. */
+static void say_same(gn_chat *c, gn_tui *t, const gn_turn *turn) {
+    int of;
+    const gn_turn *twin = gn_transcript_twin(&c->turns, turn->id);
+    if (!twin || turn->id == c->full.summary)
+        return;
+    gn_transcript_merge(&c->turns, turn->id, twin);
+    gn_chat_moved(c);
+    const int which = gn_transcript_sibling(&c->turns, twin->id, &of) + 1;
+    if (of > 1)
+        gn_tui_note(t, GN_STYLE_NOTE, "the same answer, word for word, as %d of %d", which, of);
+    else
+        gn_tui_note(t, GN_STYLE_NOTE, "the same answer, word for word: there is one");
+}
+
 static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
     gn_turn *turn = gn_transcript_turn(&c->turns, ev->answer);
     if (turn) {
@@ -284,6 +299,7 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
         turn->first_s = ev->answered.first_s;
         gn_keep_answered(&c->keep, ev, &c->turns, gn_settings_integer(t->settings, "n", 0));
         turn->complete = true; /* it is in the database */
+        say_same(c, t, turn);
     }
     gn_transcript_forget(&c->turns, GN_CHAT_TOKENS, ev->answer);
     c->last = ev->answered;

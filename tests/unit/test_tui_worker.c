@@ -204,3 +204,28 @@ TEST(a_new_system_prompt_copies_the_branch_in_view) {
     gn_ids_release(&path);
     gn_transcript_release(&t);
 }
+
+TEST(an_answer_like_an_older_one_has_one_place) {
+    gn_transcript t = {.head = -1};
+    gn_ids kept = {0};
+    const gn_turn *you = gn_transcript_add(&t, -1, GN_ROLE_USER, GN_S("again?"));
+    int of;
+    for (int i = 0; i < 3; i++) {
+        gn_turn *m =
+            gn_transcript_add(&t, you->id, GN_ROLE_MODEL, i == 1 ? GN_S("no") : GN_S("yes"));
+        CHECK(m && gn_ids_add(&m->ids, i == 1 ? 8 : 7));
+        m->complete = true;
+    }
+    CHECK(!gn_transcript_twin(&t, 1) && !gn_transcript_twin(&t, 2));
+    const gn_turn *twin = gn_transcript_twin(&t, 3);
+    if (!CHECK(twin && twin->id == 1))
+        return;
+    gn_transcript_merge(&t, 3, twin);
+    CHECK(t.head == 1 && gn_transcript_sibling(&t, 1, &of) == 0 && of == 2);
+    CHECK(gn_transcript_branches(&t) == 2 && gn_transcript_step(&t, 2, 1) < 0);
+    CHECK(gn_transcript_keep(&t, &kept));
+    for (size_t i = 0; i < kept.count; i++)
+        CHECK(kept.id[i] != 3);
+    gn_ids_release(&kept);
+    gn_transcript_release(&t);
+}
