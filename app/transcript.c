@@ -95,8 +95,13 @@ gn_turn *gn_transcript_twin(const gn_transcript *t, int64_t id) {
     return NULL;
 }
 
-void gn_transcript_merge(gn_transcript *t, int64_t id, const gn_turn *twin) {
+void gn_transcript_merge(gn_transcript *t, int64_t id, gn_turn *twin) {
     gn_turn *turn = gn_transcript_turn(t, id);
+    twin->reused = turn->reused;
+    twin->read = turn->read;
+    twin->prompt_s = turn->prompt_s;
+    twin->generate_s = turn->generate_s;
+    twin->first_s = turn->first_s;
     turn->parent = -2;
     turn->stored = false; /* the row is the twin's */
     memset(turn->hash, 0, sizeof turn->hash);

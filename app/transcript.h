@@ -73,8 +73,9 @@ bool gn_transcript_path(const gn_transcript *t, int64_t id, gn_ids *out);
 bool gn_transcript_ids(const gn_transcript *t, int64_t id, gn_ids *out);
 /* A reply of the same tokens and text to the same question, older than it. NULL: there is none. */
 gn_turn *gn_transcript_twin(const gn_transcript *t, int64_t id);
-/* Take a turn that has a twin, and no children, out of the tree; the head on it goes to the twin. */
-void gn_transcript_merge(gn_transcript *t, int64_t id, const gn_turn *twin);
+/* Take a turn that has a twin, and no children, out of the tree; the head on it goes to the twin,
+ * and what it took is what the twin took last. */
+void gn_transcript_merge(gn_transcript *t, int64_t id, gn_turn *twin);
 /* Of how many children of its parent this is which (from 0). */
 int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of);
 /* The sibling `by` to the right (or left), and then down its newest children; -1: none. */

@@ -274,7 +274,7 @@ static void search(void *self, gn_tui *t, gn_slice pattern) {
 /* An answer like an older one is the same message: it has one place in the tree. */
 static void say_same(gn_chat *c, gn_tui *t, const gn_turn *turn) {
     int of;
-    const gn_turn *twin = gn_transcript_twin(&c->turns, turn->id);
+    gn_turn *twin = gn_transcript_twin(&c->turns, turn->id);
     if (!twin || turn->id == c->full.summary)
         return;
     gn_transcript_merge(&c->turns, turn->id, twin);

@@ -217,7 +217,7 @@ TEST(an_answer_like_an_older_one_has_one_place) {
         m->complete = true;
     }
     CHECK(!gn_transcript_twin(&t, 1) && !gn_transcript_twin(&t, 2));
-    const gn_turn *twin = gn_transcript_twin(&t, 3);
+    gn_turn *twin = gn_transcript_twin(&t, 3);
     if (!CHECK(twin && twin->id == 1))
         return;
     gn_transcript_merge(&t, 3, twin);
