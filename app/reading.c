@@ -369,7 +369,11 @@ typedef struct speaking {
     gn_text_stream stream; /* what the beginning says; holds a character it left incomplete */
     gn_str whole;          /* that character, and what came with it */
     gn_str shown;          /* all that was told of the answer, and what it began with */
+    gn_reading *reading;
+    const gn_ask *ask; /* whose question's state is still to be kept; NULL: none */
 } speaking;
+
+static void keep_later(speaking *s, const gn_session *at);
 
 /* A character that the beginning left incomplete is put together here, not by the job. */
 static gn_slice completed(speaking *s, const gn_job *j, const gn_token *t) {
@@ -396,6 +400,7 @@ static bool on_token(void *user, gn_job *j, const gn_token *t) {
         s->first = gn_seconds();
     gn_str_add(&s->shown, text);
     const bool on = s->hooks->spoken(s->hooks->user, &now);
+    keep_later(s, j->session);
     gn_sampling how = j->sampling;
     if (s->hooks->choose && s->hooks->choose(s->hooks->user, &how)) {
         how.seed = j->sampling.seed;
@@ -454,7 +459,9 @@ static bool speak(gn_reading *r, gn_ask *a, gn_session *s, int64_t from, size_t 
     const int64_t before = gn_session_count(s);
     const gn_generate_hooks hooks = {.token = on_token, .user = told};
     gn_job job = {.session = s,
-                  .limit = a->limit > 0 ? a->limit : a->limit < 0 ? 0 : -1,
+                  .limit = a->limit > 0   ? a->limit
+                           : a->limit < 0 ? 0
+                                          : -1,
                   .sampling = a->sampling,
                   .stop = a->stop,
                   .n_stop = a->n_stop,
@@ -462,6 +469,8 @@ static bool speak(gn_reading *r, gn_ask *a, gn_session *s, int64_t from, size_t 
     gn_job *jobs[] = {&job};
     told->start = gn_seconds();
     bool ok = gn_generate(r->engine, jobs, 1, &hooks, e);
+    if (job.ids.count == 0)
+        keep_later(told, s);
     if (ok && job.error.code != GN_OK) {
         *e = job.error;
         ok = false;
@@ -524,6 +533,15 @@ static bool keep_question(gn_reading *r, const gn_ask *a, const gn_session *s, g
     passage *mine = gn_passage_find(r, a->said[a->n_said - 1].id);
     return !mine || mine->state || !is_wanted(a, mine->id) ||
            (mine->state = gn_session_fork(s, e)) != NULL;
+}
+
+/* The same once the first word is told, which comes before it is read: a copy takes as long as a
+ * person notices. Without memory for it, it is not kept. */
+static void keep_later(speaking *s, const gn_session *at) {
+    gn_error e = {0};
+    if (s->ask)
+        keep_question(s->reading, s->ask, at, &e);
+    s->ask = NULL;
 }
 
 /* What was dealt to the turns after `seam`, with the states at the ends of those that are wanted:
@@ -612,7 +630,7 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
                        gn_error *e) {
     const double start = gn_seconds();
     feeding f = {.hooks = h, .chunk = 256};
-    speaking told = {.hooks = h, .tokenizer = gn_engine_tokenizer(r->engine)};
+    speaking told = {.hooks = h, .tokenizer = gn_engine_tokenizer(r->engine), .reading = r};
     passage *seam = NULL;
     gn_str text = {0};
     gn_ids prefix = {0}, rest = {0};
@@ -646,7 +664,9 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
         ok = s && read_rest(r, a, at, s, &f, e);
         if (ok)
             from = gn_session_count(s);
-        ok = ok && keep_question(r, a, s, e);
+        const bool later = a->begin.count == 0 && prefix.count == 0;
+        told.ask = later ? a : NULL;
+        ok = ok && (later || keep_question(r, a, s, e));
     }
     ok = ok && begin(r, a, s, known, &prefix, &f, &told, e);
     if (ok) {
