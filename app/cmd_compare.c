@@ -19,6 +19,8 @@ static const gn_option options[] = {
     {0, "kl", "FILE", "two models over a text, in lockstep (-: standard input)", GN_TYPE_TEXT, 0, 0,
      NULL},
     {0, "max-length", "N", "tokens of a window of --kl (512)", GN_TYPE_INTEGER, 1, 1e9, NULL},
+    {0, "in-turn", NULL, "--kl: one model after the other, for memory that holds one alone",
+     GN_TYPE_FLAG, 0, 0, NULL},
     {0, "tui", NULL, "the screen (--no-tui: text)", GN_TYPE_FLAG, 0, 0, NULL},
     {0, "fail-on", "RULE", "exit 1 if all hold: regress>1pp,p<.05,flips>10", GN_TYPE_TEXT, 0, 0,
      NULL},

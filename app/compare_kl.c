@@ -61,6 +61,7 @@ typedef struct measured {
     char corpus_sha[GN_SHA256_HEX];
     gn_divergence_token *token; /* [n] */
     int64_t n, id;              /* id: of the row; 0: not kept */
+    bool spooled;               /* one after the other: kl are lower bounds */
     gn_divergence d;
 } measured;
 
@@ -87,7 +88,7 @@ static void numbers(gn_str *out, const gn_divergence *d) {
 static bool json(gn_str *out, const measured *m, gn_error *e) {
     gn_str_puts(out, "{\"schema\":\"gneiss.kl/1\",");
     numbers(out, &m->d);
-    gn_str_puts(out, ",\"a\":");
+    gn_str_fmt(out, ",\"lower_bound\":%s,\"a\":", m->spooled ? "true" : "false");
     bool ok = gn_two_json(out, m->two.a, e);
     gn_str_puts(out, ",\"b\":");
     ok = ok && gn_two_json(out, m->two.b, e);
@@ -147,7 +148,11 @@ static bool text(gn_str *out, const measured *m, gn_error *e) {
     gn_str_fmt(out, "A  %s  %s\nB  %s  %s\n%" PRId64 " tokens of %s\n", gn_engine_name(m->two.a),
                gn_engine_path(m->two.a), gn_engine_name(m->two.b), gn_engine_path(m->two.b),
                d->tokens, m->corpus);
-    with_error(out, "KL(A||B)", d->kl_mean, d->kl_error, 1, " nats a token\n");
+    with_error(out, "KL(A||B)", d->kl_mean, d->kl_error, 1, " nats a token");
+    if (m->spooled)
+        gn_str_fmt(out, " at least: of A's tokens all but the %d likeliest count as one",
+                   GN_SPOOL_TOP);
+    gn_str_putc(out, '\n');
     gn_str_fmt(out, "%-12s median %.4g  90 %% %.4g  99 %% %.4g  99.9 %% %.4g  max %.4g\n", "",
                d->kl_median, d->kl_p90, d->kl_p99, d->kl_p999, d->kl_max);
     with_error(out, "same top", d->same_top, d->same_top_error, 100, " %\n");
@@ -192,7 +197,7 @@ static bool keep_rows(gn_store *s, measured *m, gn_error *e) {
     gn_str all = {0};
     gn_str_putc(&all, '{');
     numbers(&all, &m->d);
-    gn_str_putc(&all, '}');
+    gn_str_puts(&all, m->spooled ? ",\"lower_bound\":true}" : "}");
     gn_statement *q =
         b && gn_str_ok(&all, e)
             ? gn_sql_prepare(gn_store_sql(s),
@@ -231,24 +236,85 @@ static bool keep(gn_store *s, measured *m, gn_error *e) {
 
 /* ---- all of it ---------------------------------------------------------------------------- */
 
-static bool measure(const gn_args *a, gn_slice corpus, measured *m, gn_error *e) {
-    gn_ids ids = {0};
-    gn_percent t = gn_args_percent(a, "compare");
+/* The ids of the text, and room for what is said of each. */
+static bool prepare(gn_slice corpus, measured *m, gn_ids *ids, gn_error *e) {
     uint8_t digest[GN_SHA256_BYTES];
     gn_sha256_of(corpus.data, corpus.len, digest);
     gn_hex(digest, sizeof digest, m->corpus_sha);
-    bool ok = gn_encode(gn_engine_tokenizer(m->two.a), corpus, 0, &ids, e);
-    if (ok && ids.count == 0)
-        ok = gn_fail(e, GN_INVALID, "--kl: '%s' is empty", m->corpus) || gn_where(e, "--kl");
-    if (ok && !(m->token = calloc(ids.count, sizeof *m->token)))
-        ok = gn_fail(e, GN_NO_MEMORY, "--kl: out of memory");
+    if (!gn_encode(gn_engine_tokenizer(m->two.a), corpus, 0, ids, e))
+        return false;
+    if (ids->count == 0) {
+        gn_fail(e, GN_INVALID, "--kl: '%s' is empty", m->corpus);
+        return gn_where(e, "--kl");
+    }
+    m->token = calloc(ids->count, sizeof *m->token);
+    return m->token || gn_fail(e, GN_NO_MEMORY, "--kl: out of memory");
+}
+
+static bool lockstep(const gn_args *a, gn_slice corpus, measured *m, gn_error *e) {
+    gn_ids ids = {0};
+    gn_percent t = gn_args_percent(a, "compare");
+    const bool ok = prepare(corpus, m, &ids, e);
     if (ok)
         m->n = gn_diverge(m->two.a, m->two.b, ids.id, (int64_t)ids.count,
                           gn_args_integer(a, "max-length", WINDOW), gn_percent_tokens, &t, m->token,
                           e);
-    ok = ok && m->n >= 0 && gn_divergence_of(m->token, m->n, &m->d, e);
     gn_ids_release(&ids);
-    return ok;
+    return ok && m->n >= 0;
+}
+
+/* The tokens and names of both, their weights left in their files. */
+static bool open_names(const gn_args *a, gn_two *two, gn_error *e) {
+    gn_engine_options o = gn_args_engine_options(a);
+    const char *const name[] = {gn_args_at(a, 0), gn_args_at(a, 1)};
+    gn_engine **const to[] = {&two->a, &two->b};
+    o.mapped = true;
+    for (int i = 0; i < 2; i++) {
+        const char *path = gn_args_path(a, name[i], e);
+        if (!path || !(*to[i] = gn_engine_open(path, &o, e)))
+            return false;
+    }
+    return same_tokens(two->a, two->b, e);
+}
+
+/* One reads the text, then the other. */
+static bool in_turn(const gn_args *a, gn_slice corpus, measured *m, gn_error *e) {
+    const int64_t length = gn_args_integer(a, "max-length", WINDOW);
+    gn_ids ids = {0};
+    gn_percent t = gn_args_percent(a, "first model"), u = gn_args_percent(a, "second model");
+    gn_engine *g = NULL;
+    gn_spool *spool = NULL;
+    m->spooled = true;
+    bool ok = open_names(a, &m->two, e) && prepare(corpus, m, &ids, e) &&
+              (g = gn_args_engine(a, gn_args_at(a, 0), e));
+    if (ok)
+        spool = gn_diverge_spool(g, ids.id, (int64_t)ids.count, length, gn_percent_tokens, &t,
+                                 m->token, e);
+    gn_engine_close(g);
+    g = spool ? gn_args_engine(a, gn_args_at(a, 1), e) : NULL;
+    m->n = g ? gn_diverge_spooled(spool, g, ids.id, (int64_t)ids.count, length, gn_percent_tokens,
+                                  &u, m->token, e)
+             : -1;
+    gn_engine_close(g);
+    gn_spool_free(spool);
+    gn_ids_release(&ids);
+    return ok && m->n >= 0;
+}
+
+/* In lockstep, or, where memory does not hold both, in turn. */
+static bool measure(const gn_args *a, gn_slice corpus, measured *m, gn_error *e) {
+    bool both = !gn_args_flag(a, "in-turn");
+    if (both && !gn_two_open(a, gn_args_at(a, 0), gn_args_at(a, 1), &m->two, e)) {
+        if (e->code != GN_NO_MEMORY || !m->two.a)
+            return false;
+        if (!gn_args_flag(a, "quiet"))
+            fprintf(stderr, "%s; the models read one after the other\n", e->message);
+        *e = (gn_error){0};
+        gn_two_close(&m->two);
+        both = false;
+    }
+    return (both ? lockstep(a, corpus, m, e) : in_turn(a, corpus, m, e)) &&
+           gn_divergence_of(m->token, m->n, &m->d, e);
 }
 
 int gn_compare_kl(const gn_args *a, const char *corpus, gn_error *e) {
@@ -258,9 +324,8 @@ int gn_compare_kl(const gn_args *a, const char *corpus, gn_error *e) {
     gn_interrupt_catch();
     /* The database first: a place that cannot be written is told before the work. */
     gn_store *s = gn_args_flag(a, "readonly") ? NULL : gn_args_store(a, false, e);
-    bool ok = !e->code && gn_file_read(&read, corpus, 0, e) &&
-              gn_two_open(a, gn_args_at(a, 0), gn_args_at(a, 1), &m.two, e) &&
-              measure(a, gn_str_slice(&read), &m, e);
+    bool ok =
+        !e->code && gn_file_read(&read, corpus, 0, e) && measure(a, gn_str_slice(&read), &m, e);
     const bool kept = ok && (!s || keep(s, &m, e));
     gn_error unkept = *e;
     if (ok && !kept)

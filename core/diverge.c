@@ -2,21 +2,38 @@
  *
  * Both read the same windows in lockstep; a block of logits of each is all that is ever
  * held of them. KL(a || b) = sum over the vocabulary of p_a (log p_a - log p_b), in f64.
+ *
+ * Where memory holds one alone, they read one after the other: of each of a's distributions
+ * the likeliest tokens are spooled, and all others count as one. Putting outcomes together
+ * can only lessen a divergence, so that is a lower bound.
  */
 #include "core/engine.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
+
+/* What is left of either may be rounding alone. */
+#define LEAST_REST 1e-7
+
+struct gn_spool {
+    FILE *file; /* [tokens][GN_SPOOL_TOP] of gn_top, likeliest first; the system removes it */
+    int vocab;
+    int32_t prefix;
+};
 
 /* One block of rows, compared by all threads. */
 typedef struct rows {
-    const float *a, *b; /* [n, V] */
+    const float *a, *b; /* [n, V]; NULL of one that is not here */
     int vocab;
+    gn_top *top;                /* [n, GN_SPOOL_TOP] of a, when one is not here */
     gn_divergence_token *token; /* [n], with the ids that came after each row */
 } rows;
 
 typedef struct diverging {
-    gn_engine *a, *b;
+    gn_engine *a, *b; /* one of them NULL: a spool is in its place */
+    gn_spool *spool;
+    gn_top *top; /* [block, GN_SPOOL_TOP] */
     gn_state *state_a, *state_b;
     gn_pool *pool;
     float *logits_a, *logits_b; /* [block, V] */
@@ -62,6 +79,62 @@ static void compare(void *arg, int part, int thread) {
     t->lp_b = (double)b[t->id] - all_b;
 }
 
+/* The likeliest of a, id -1 where the vocabulary is smaller. */
+static void keep(void *arg, int part, int thread) {
+    rows *r = arg;
+    gn_divergence_token *t = &r->token[part];
+    const float *a = r->a + (size_t)part * (size_t)r->vocab;
+    gn_top *top = r->top + (size_t)part * GN_SPOOL_TOP;
+    int n = 0;
+    (void)thread;
+    t->top_a = likeliest(a, r->vocab);
+    const double all = log_sum(a, r->vocab, a[t->top_a]);
+    t->lp_a = (double)a[t->id] - all;
+    for (int32_t i = 0; i < r->vocab; i++) {
+        if (n == GN_SPOOL_TOP && a[i] <= a[top[n - 1].id])
+            continue;
+        int at = n < GN_SPOOL_TOP ? n++ : n - 1;
+        for (; at > 0 && a[i] > a[top[at - 1].id]; at--)
+            top[at] = top[at - 1];
+        top[at].id = i;
+    }
+    for (int i = 0; i < n; i++)
+        top[i].logprob = (float)((double)a[top[i].id] - all);
+    for (; n < GN_SPOOL_TOP; n++)
+        top[n] = (gn_top){.id = -1};
+}
+
+/* b against what was kept of a. */
+static void compare_kept(void *arg, int part, int thread) {
+    rows *r = arg;
+    gn_divergence_token *t = &r->token[part];
+    const float *b = r->b + (size_t)part * (size_t)r->vocab;
+    const gn_top *top = r->top + (size_t)part * GN_SPOOL_TOP;
+    double kl = 0, rest_a = 1, rest_b = 1;
+    (void)thread;
+    t->top_b = likeliest(b, r->vocab);
+    const double all = log_sum(b, r->vocab, b[t->top_b]);
+    t->lp_b = (double)b[t->id] - all;
+    for (int i = 0; i < GN_SPOOL_TOP && top[i].id >= 0; i++) {
+        const double log_a = (double)top[i].logprob, log_b = (double)b[top[i].id] - all;
+        kl += exp(log_a) * (log_a - log_b);
+        rest_a -= exp(log_a);
+        rest_b -= exp(log_b);
+    }
+    if (rest_a > LEAST_REST && r->vocab > GN_SPOOL_TOP)
+        kl += rest_a * log(rest_a / fmax(rest_b, LEAST_REST));
+    t->kl = kl > 0 ? kl : 0;
+}
+
+static bool spool(diverging *d, int n, gn_error *e) {
+    const size_t count = (size_t)n * GN_SPOOL_TOP;
+    if (d->a ? fwrite(d->top, sizeof *d->top, count, d->spool->file) == count
+             : fread(d->top, sizeof *d->top, count, d->spool->file) == count)
+        return true;
+    return gn_fail(e, GN_IO, "compare: %s what the first model said failed; is the disk full?",
+                   d->a ? "keeping" : "reading again");
+}
+
 static bool read_logits(gn_engine *g, float *to, int first, int n, gn_error *e) {
     const gn_mat m = gn_logits(&g->model, g->plan, first, n);
     return gn_read(g->device, to, m.data, (size_t)n * (size_t)m.cols * sizeof *to, e);
@@ -71,14 +144,18 @@ static bool read_logits(gn_engine *g, float *to, int first, int n, gn_error *e) 
 static bool compare_rows(diverging *d, int n, gn_error *e) {
     for (int at = 0; at < n; at += d->block) {
         const int count = n - at < d->block ? n - at : d->block;
-        if (!read_logits(d->a, d->logits_a, at, count, e) ||
-            !read_logits(d->b, d->logits_b, at, count, e))
-            return false;
         rows r = {.a = d->logits_a,
                   .b = d->logits_b,
-                  .vocab = d->a->config.vocab,
+                  .vocab = (d->a ? d->a : d->b)->config.vocab,
+                  .top = d->top,
                   .token = d->token + d->done};
-        gn_pool_run(d->pool, count, compare, &r);
+        if ((d->a && !read_logits(d->a, d->logits_a, at, count, e)) ||
+            (d->b && !read_logits(d->b, d->logits_b, at, count, e)) ||
+            (!d->a && !spool(d, count, e)))
+            return false;
+        gn_pool_run(d->pool, count, !d->b ? keep : !d->a ? compare_kept : compare, &r);
+        if (!d->b && !spool(d, count, e))
+            return false;
         d->done += count;
     }
     return true;
@@ -95,19 +172,29 @@ static bool window(diverging *d, const int32_t *id, int64_t n, int64_t first, in
                    gn_error *e) {
     enum { MOST = 4096 };
     int32_t want[MOST];
-    int most = d->a->batch_tokens < d->b->batch_tokens ? d->a->batch_tokens : d->b->batch_tokens;
-    most = most < MOST ? most : MOST;
-    for (int64_t i = first; i < n; i++)
-        d->token[d->done + i - first] = (gn_divergence_token){.pos = pos + i - first, .id = id[i]};
-    d->state_a->tokens = d->state_b->tokens = 0;
+    int most = MOST;
+    if (d->a && d->a->batch_tokens < most)
+        most = d->a->batch_tokens;
+    if (d->b && d->b->batch_tokens < most)
+        most = d->b->batch_tokens;
+    for (int64_t i = first; i < n; i++) {
+        d->token[d->done + i - first].pos = pos + i - first;
+        d->token[d->done + i - first].id = id[i];
+    }
+    if (d->a)
+        d->state_a->tokens = 0;
+    if (d->b)
+        d->state_b->tokens = 0;
     for (int64_t at = 0; at < n - 1; at += most) {
         const int count = (int)(n - 1 - at < most ? n - 1 - at : most);
         int n_want = 0;
         for (int i = 0; i < count; i++)
             if (at + i + 1 >= first)
                 want[n_want++] = i;
-        step(d->a, d->state_a, id + at, count, want, n_want);
-        step(d->b, d->state_b, id + at, count, want, n_want);
+        if (d->a)
+            step(d->a, d->state_a, id + at, count, want, n_want);
+        if (d->b)
+            step(d->b, d->state_b, id + at, count, want, n_want);
         if (!compare_rows(d, n_want, e))
             return false;
         if (d->go_on && !d->go_on(d->user, d->done, d->all))
@@ -182,18 +269,26 @@ bool gn_divergence_of(const gn_divergence_token *t, int64_t n, gn_divergence *ou
 
 /* ---- two engines ------------------------------------------------------------- */
 
-static bool prepare(diverging *d, int64_t length, gn_error *e) {
-    const size_t V = (size_t)d->a->config.vocab;
-    d->block = d->a->plan->max_logits < d->b->plan->max_logits ? d->a->plan->max_logits
-                                                               : d->b->plan->max_logits;
-    d->pool = gn_pool_new(gn_processors(), e);
-    d->state_a = gn_state_new(d->a->device, &d->a->model.layout, length, e);
-    d->state_b = gn_state_new(d->b->device, &d->b->model.layout, length, e);
-    if (!d->pool || !d->state_a || !d->state_b)
+static bool prepare_one(gn_engine *g, gn_state **state, float **logits, int block, int64_t length,
+                        gn_error *e) {
+    if (!g)
+        return true;
+    *state = gn_state_new(g->device, &g->model.layout, length, e);
+    if (!*state)
         return false;
-    d->logits_a = malloc((size_t)d->block * V * sizeof(float));
-    d->logits_b = malloc((size_t)d->block * V * sizeof(float));
-    return (d->logits_a && d->logits_b) || gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
+    *logits = malloc((size_t)block * (size_t)g->config.vocab * sizeof(float));
+    return *logits || gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
+}
+
+static bool prepare(diverging *d, int64_t length, gn_error *e) {
+    d->block = (d->a ? d->a : d->b)->plan->max_logits;
+    if (d->b && d->b->plan->max_logits < d->block)
+        d->block = d->b->plan->max_logits;
+    d->pool = gn_pool_new(gn_processors(), e);
+    if (d->spool && !(d->top = malloc((size_t)d->block * GN_SPOOL_TOP * sizeof *d->top)))
+        return gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
+    return d->pool && prepare_one(d->a, &d->state_a, &d->logits_a, d->block, length, e) &&
+           prepare_one(d->b, &d->state_b, &d->logits_b, d->block, length, e);
 }
 
 static void release(diverging *d) {
@@ -202,6 +297,7 @@ static void release(diverging *d) {
     gn_pool_free(d->pool);
     free(d->logits_a);
     free(d->logits_b);
+    free(d->top);
 }
 
 static bool check(const gn_engine *a, const gn_engine *b, const int32_t *id, int64_t n,
@@ -215,12 +311,11 @@ static bool check(const gn_engine *a, const gn_engine *b, const int32_t *id, int
     return true;
 }
 
-int64_t gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_t length,
-                   gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e) {
-    diverging d = {.a = a, .b = b, .token = out, .all = n, .go_on = go_on, .user = user};
-    const int32_t prefix = gn_engine_prefix(a);
+/* The windows of a text. */
+static bool text(diverging *d, const int32_t *id, int64_t n, int64_t length, int32_t prefix,
+                 gn_error *e) {
     gn_ids one = {0};
-    bool ok = check(a, b, id, n, e) && prepare(&d, length + 1, e);
+    bool ok = prepare(d, length + 1, e);
     for (int64_t at = 0; ok && at < n; at += length) {
         const int64_t count = n - at < length ? n - at : length;
         one.count = 0;
@@ -228,11 +323,55 @@ int64_t gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int
             (prefix < 0 || gn_ids_add(&one, prefix)) && gn_ids_append(&one, id + at, (size_t)count);
         if (!ok)
             gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
-        ok = ok && window(&d, one.id, (int64_t)one.count, 1, prefix < 0 ? at + 1 : at, e);
+        ok = ok && window(d, one.id, (int64_t)one.count, 1, prefix < 0 ? at + 1 : at, e);
     }
     gn_ids_release(&one);
-    release(&d);
-    return ok ? d.done : -1;
+    release(d);
+    return ok;
+}
+
+int64_t gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_t length,
+                   gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e) {
+    diverging d = {.a = a, .b = b, .token = out, .all = n, .go_on = go_on, .user = user};
+    return check(a, b, id, n, e) && text(&d, id, n, length, gn_engine_prefix(a), e) ? d.done : -1;
+}
+
+gn_spool *gn_diverge_spool(gn_engine *a, const int32_t *id, int64_t n, int64_t length,
+                           gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e) {
+    gn_spool *s = calloc(1, sizeof *s);
+    if (!s) {
+        gn_fail(e, GN_NO_MEMORY, "compare: out of memory");
+        return NULL;
+    }
+    diverging d = {.a = a, .spool = s, .token = out, .all = n, .go_on = go_on, .user = user};
+    s->vocab = a->config.vocab;
+    s->prefix = gn_engine_prefix(a);
+    if (!(s->file = tmpfile()))
+        gn_fail(e, GN_IO, "compare: there is no place for a temporary file");
+    if (s->file && check(a, a, id, n, e) && text(&d, id, n, length, s->prefix, e)) {
+        rewind(s->file);
+        return s;
+    }
+    gn_spool_free(s);
+    return NULL;
+}
+
+int64_t gn_diverge_spooled(gn_spool *s, gn_engine *b, const int32_t *id, int64_t n, int64_t length,
+                           gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e) {
+    diverging d = {.b = b, .spool = s, .token = out, .all = n, .go_on = go_on, .user = user};
+    if (b->config.vocab != s->vocab) {
+        gn_fail(e, GN_UNSUPPORTED,
+                "'%s' has %d tokens and the first model %d: there is no comparing", b->name,
+                b->config.vocab, s->vocab);
+        return -1;
+    }
+    return check(b, b, id, n, e) && text(&d, id, n, length, s->prefix, e) ? d.done : -1;
+}
+
+void gn_spool_free(gn_spool *s) {
+    if (s && s->file)
+        fclose(s->file);
+    free(s);
 }
 
 bool gn_diverge_answer(gn_engine *a, gn_engine *b, const int32_t *context, int64_t n_context,

@@ -339,7 +339,17 @@ typedef struct gn_divergence {
  * a token each that was compared; returns how many, -1 on failure. go_on may be NULL. */
 int64_t gn_diverge(gn_engine *a, gn_engine *b, const int32_t *id, int64_t n, int64_t window,
                    gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e);
-/* The same over an answer [n] after a context of at least one token: out [n]. */
+/* The same for memory that holds one model: a reads the text and is closed, then b reads it.
+ * Kept are the GN_SPOOL_TOP likeliest of a's distributions, in a temporary file: the kl of each
+ * token is a lower bound, all else exact. out is one array [n] for both; NULL on failure. */
+enum { GN_SPOOL_TOP = 64 };
+typedef struct gn_spool gn_spool;
+gn_spool *gn_diverge_spool(gn_engine *a, const int32_t *id, int64_t n, int64_t window,
+                           gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e);
+int64_t gn_diverge_spooled(gn_spool *s, gn_engine *b, const int32_t *id, int64_t n, int64_t window,
+                           gn_go_on go_on, void *user, gn_divergence_token *out, gn_error *e);
+void gn_spool_free(gn_spool *s);
+/* gn_diverge over an answer [n] after a context of at least one token: out [n]. */
 bool gn_diverge_answer(gn_engine *a, gn_engine *b, const int32_t *context, int64_t n_context,
                        const int32_t *id, int64_t n, gn_go_on go_on, void *user,
                        gn_divergence_token *out, gn_error *e);

@@ -209,6 +209,57 @@ assert abs(got["rms_dp"] - dp) < 1e-5, (got["rms_dp"], dp)
 P
 }
 check "--kl is what the distributions of score say" oracle
+# The 64 likeliest of A and one heap of all others, by the definition; all else as in lockstep, in one window or several.
+in_turn() {
+    for how in "" --in-turn; do
+        kl --numerics exact --readonly $how >"turn$how" && kl --numerics exact --readonly --max-length 30 $how >"short$how" || return 1
+    done
+    for x in "$m" coarse.gguf; do
+        "$gneiss" score "$x" --file text --max-length 512 --logprobs 512 --numerics exact --json >"scores-$(basename "$x")" || return 1
+    done
+    python3 - "scores-$(basename "$m")" scores-coarse.gguf <<'P'
+import json, math, sys
+step, turn, short, short_turn = (json.loads(open(p).read().splitlines()[-1]) for p in ("turn", "turn--in-turn", "short", "short--in-turn"))
+def tokens(p):
+    return [t for l in map(json.loads, open(p)) if isinstance(l.get("tokens"), list) for t in l["tokens"]]
+kl = []
+for x, y in zip(tokens(sys.argv[1]), tokens(sys.argv[2])):
+    q = {i: lp for i, lp in y["top"]}
+    top, rest = x["top"][:64], x["top"][64:]
+    p_rest, q_rest = sum(math.exp(lp) for _, lp in rest), sum(math.exp(q[i]) for i, _ in rest)
+    kl.append(sum(math.exp(lp) * (lp - q[i]) for i, lp in top) + p_rest * math.log(p_rest / q_rest))
+assert len(kl) == turn["tokens"] == step["tokens"] > 60
+mean = sum(kl) / len(kl)
+assert abs(turn["kl"]["mean"] - mean) < 1e-4 * mean and abs(turn["kl"]["max"] - max(kl)) < 1e-4 * max(kl), (turn["kl"], mean, max(kl))
+for x, y in ((step, turn), (short, short_turn)):
+    assert 0 < y["kl"]["mean"] < x["kl"]["mean"] * (1 - 1e-6), "no bound, or nothing was left out"
+    assert y["lower_bound"] is True and x["lower_bound"] is False
+    for k in ("tokens", "same_top", "rms_dp", "ppl_a", "ppl_b", "ratio", "ratio_se"):
+        assert x[k] == y[k], k
+assert short["ppl_a"] != step["ppl_a"]
+P
+}
+check "--kl --in-turn: one model at a time, the same numbers, and a lower bound of the divergence" in_turn
+# When the second model is opened, the system says that hardly any memory is free.
+cat >meminfo.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+FILE *fopen(const char *path, const char *how) {
+    static int asked;
+    static char little[] = "MemAvailable: 1 kB\n";
+    if (strcmp(path, "/proc/meminfo") == 0 && ++asked == 2)
+        return fmemopen(little, sizeof little - 1, "r");
+    return ((FILE * (*)(const char *, const char *)) dlsym(RTLD_NEXT, "fopen"))(path, how);
+}
+C
+no_room() {
+    ${CC:-cc} -shared -fPIC -o meminfo.so meminfo.c -ldl && (export LD_PRELOAD=./meminfo.so && kl --numerics exact --readonly --backend cpu) >little 2>err && cmp little turn--in-turn && grep -q "are free.*one after the other" err
+}
+check "--kl where memory holds one model alone: in turn, and told" no_room
+in_turn_kept() { "$gneiss" compare "$m" coarse.gguf --kl text --in-turn >turn.txt && grep -q '^KL(A||B).* at least' turn.txt && id=$(sed -n 's/.*gneiss db q worst //p' turn.txt) && "$gneiss" db q worst "$id" 3 | grep -q pos && ! "$gneiss" compare "$m" coarse.gguf --kl none.txt --in-turn; }
+check "--kl --in-turn: every token is kept" in_turn_kept
 rows() {
     local id n
     id=$(kl | key id) && [ "${id:-null}" != null ] && n=$("$gneiss" db "SELECT count(*) AS n, max(pos) AS last FROM divergence_token WHERE divergence_id = $id" --json | key n) &&
