@@ -1,4 +1,5 @@
-/* attend.cu - softmax attention over kv rows, by tiles.
+/* attend.cu - softmax attention over kv rows, by tiles: of what is written, of exact numbers and of
+ * short texts. Longer ones that are read are flash.cu's.
  *
  * The rows a query sees are cut into tiles of KEYS, counted from the start of its sequence, and
  * tiles into splits of TILES. A block takes some query rows with all query heads of one kv head
@@ -10,7 +11,7 @@
  * Keys and values before the lane are read from the cache; the lane's own, which are not in the
  * cache when nothing is kept, from k and v, rounded as the cache would.
  */
-#include "core/cuda/internal.h"
+#include "core/cuda/attend.cuh"
 
 #include <assert.h>
 
@@ -19,28 +20,11 @@ enum {
     KEYS = 32,  /* rows of a tile */
     TILES = 16, /* tiles of a split */
     SPLIT = KEYS * TILES,
-    MOST_ROWS = 16, /* queries of a block: tokens times heads that share a kv head */
-    COPY = 64,      /* rows of the cache a block copies when a lane forks */
+    MOST_ROWS = 16,    /* queries of a block: tokens times heads that share a kv head */
+    FLASH_DIMS = 128,  /* most head_dim of flash.cu, */
+    FLASH_TOKENS = 16, /* and fewest tokens of the longest lane that are worth it */
+    COPY = 64,         /* rows of the cache a block copies when a lane forks */
 };
-
-struct attend_in {
-    gn_m y, q, k, v;
-    int dims, share, heads; /* head_dim; query heads to a kv head; kv heads */
-    int per, tokens;        /* query heads and tokens of a block */
-    float scale;
-    int half; /* whether the cache holds f16 */
-    size_t nth;
-    gn_table table;
-    float *part; /* [T, Hq, splits, dims + 2] */
-    int splits;
-};
-
-GN_FN float rounded(float v, int half) { return half ? gn_half(gn_to_half(v)) : v; }
-
-GN_FN size_t cache_at(const attend_in &in, int64_t capacity, int which, int64_t row) {
-    const size_t width = (size_t)in.heads * (size_t)in.dims;
-    return ((2 * in.nth + (size_t)which) * (size_t)capacity + (size_t)row) * width;
-}
 
 /* Rows [row, ...) of K or V of a kv head as f32 in shared memory, `wide` apart; past the last seen
  * row zeros. */
@@ -279,10 +263,7 @@ size_t gn_cuda_attend_room(const gn_cuda *c, const gn_command &k, const gn_table
 }
 
 template <int DIMS, int ROWS> static void run(gn_cuda *c, attend_in in) {
-    in.per = in.share < ROWS ? in.share : ROWS;
-    while (in.share % in.per)
-        in.per--;
-    in.tokens = ROWS / in.per;
+    gn_cuda_pack(&in, ROWS);
     const unsigned groups = (unsigned)(in.heads * in.share / in.per);
     const unsigned across = (unsigned)gn_blocks((size_t)in.table.longest, in.tokens);
     const unsigned heads = (unsigned)(in.heads * in.share), lanes = (unsigned)in.table.n;
@@ -314,7 +295,9 @@ void gn_cuda_do_attend(gn_cuda *c, const gn_command &k, const gn_table &t) {
     assert(in.dims <= 256 && t.n <= 65535);
     if (t.n == 0 || in.q.rows == 0)
         return;
-    if (in.dims <= 64)
+    if (!c->exact && c->kind == GN_READ && t.longest >= FLASH_TOKENS && in.dims <= FLASH_DIMS)
+        gn_cuda_flash(c, in);
+    else if (in.dims <= 64)
         run<64, MOST_ROWS>(c, in);
     else if (in.dims <= 128)
         run<128, MOST_ROWS>(c, in);

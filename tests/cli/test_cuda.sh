@@ -59,8 +59,22 @@ first_light_counts_what_fails() {
     ! EMULATED_GPU=lose=3 first_light >/dev/null 2>&1 && grep -q "^FAIL bench" light.txt && grep -q "^ok   test ops" light.txt &&
         tail -n 1 light.txt | grep -Eq '^[0-9]+ passed, [1-9][0-9]* failed'
 }
+first_light_keeps_to_its_time() {
+    EMULATED_GPU=$roomy FIRST_LIGHT_SECONDS=0 first_light "$model" >/dev/null
+    grep -q "^skip bench: no time is left" light.txt && tail -n 1 light.txt | grep -q '^0 passed, 0 failed'
+}
+first_light_killed_has_its_last_line() {
+    EMULATED_GPU=$roomy FIRST_LIGHT_BUILD=$build FIRST_LIGHT=$work/light.txt "$root/tests/gpu/first-light" --emulated >/dev/null &
+    local pid=$!
+    sleep 0.3
+    kill -TERM $pid
+    wait $pid
+    same 1 $? && grep -q "^ended by a signal" light.txt && tail -n 1 light.txt | grep -Eq '^[0-9]+ passed, [1-9][0-9]* failed'
+}
 if [ -x "$build/gpu_bench_emu" ] && [ -x "$build/test_cuda_engine" ]; then
     check "first light passes and leaves every measurement" first_light_passes
     check "first light counts what fails and goes on" first_light_counts_what_fails
+    check "first light keeps to its time" first_light_keeps_to_its_time
+    check "first light, killed, has its last line" first_light_killed_has_its_last_line
 fi
 close

@@ -1,5 +1,6 @@
 /* test_cuda_ops.c - the CUDA device's formulas under the emulator, against the CPU's exact ones. */
 /* floor: gn_cpu gn_cuda */
+#include "core/num/half.h"
 #include "tests/unit/cuda_rig.h"
 
 /* ---- rows and norms ------------------------------------------------------------- */
@@ -301,6 +302,58 @@ TEST(attention_is_the_cpus_over_lanes_of_any_length) {
     for (int i = 0; i < SHAPES; i++)
         for (int k = 0; k < 6; k++)
             compare_attend(p, h[k], i, i % 2 ? 0 : 37, k % 2);
+    close_pair(p);
+}
+
+/* Texts that are read with fast numbers: keys and values are f16 there, and so is the cache. */
+static void compare_flash(pair p, heads h, int shape) {
+    const int Q = h.q * h.dims, K = h.kv * h.dims;
+    scene s = lay(p, shapes[shape].count, shapes[shape].n, 1, 0, K, 0);
+    gn_mat q = matrix(s.T, Q, 1), k = matrix(s.T, K, 2), v = matrix(s.T, K, 3),
+           y = matrix(s.T, Q, 4);
+    for (size_t i = 0; i < (size_t)s.T * (size_t)k.stride; i++)
+        k.data[i] = gn_f16_to_f32(gn_f32_to_f16(k.data[i]));
+    for (size_t i = 0; i < (size_t)s.T * (size_t)v.stride; i++)
+        v.data[i] = gn_f16_to_f32(gn_f32_to_f16(v.data[i]));
+    gn_mat gq = mat_on_gpu(p, q), gk = mat_on_gpu(p, k), gv = mat_on_gpu(p, v),
+           gy = mat_on_gpu(p, y);
+    gn_attend(p.cpu, y, q, k, v, h.dims, 0.7f, &(gn_lanes){s.n, s.cpu}, 0);
+    gn_step_begin(p.gpu, GN_READ, &(gn_lanes){s.n, s.gpu});
+    gn_attend(p.gpu, gy, gq, gk, gv, h.dims, 0.7f, &(gn_lanes){s.n, s.gpu}, 0);
+    gn_step_end(p.gpu);
+    CHECK(near(p, gy, y, 1e-5));
+    /* The same text in two steps: what was left in the cache is what the second goes on from. */
+    gn_lane *l = &s.gpu[0];
+    const int n = l->count;
+    if (n >= 40) {
+        void *kv = p.gpu->op->alloc(p.gpu, (size_t)(n + 3) * (size_t)K * 2 * sizeof(uint16_t));
+        const gn_memory m = {gy.data, kv, n + 3};
+        for (int part = 0; part < 2; part++) {
+            const int from = part ? 17 : 0, count = part ? n - 17 : 17;
+            gn_lane one = {.count = count, .past = from, .from = m, .to = m};
+            const gn_lanes lanes = {1, &one};
+#define ROWS(x)                                                                                    \
+    ((gn_mat){(x).data + (size_t)from * (size_t)(x).stride, count, (x).cols, (x).stride})
+            gn_step_begin(p.gpu, GN_READ, &lanes);
+            gn_attend(p.gpu, ROWS(gy), ROWS(gq), ROWS(gk), ROWS(gv), h.dims, 0.7f, &lanes, 0);
+            gn_step_end(p.gpu);
+#undef ROWS
+        }
+        CHECK(near(p, gy, y, 1e-5));
+        p.gpu->op->free(p.gpu, kv);
+    }
+    drop(p, q, gq);
+    drop(p, k, gk);
+    drop(p, v, gv);
+    drop(p, y, gy);
+    clear(&s);
+}
+
+TEST(attention_of_texts_on_the_tensor_cores_is_the_cpus_over_lanes_of_any_length) {
+    static const heads h[] = {{4, 4, 8}, {6, 2, 64}, {4, 1, 80}, {66, 1, 16}, {3, 1, 128}};
+    pair p = open_pair(false);
+    for (int i = 0; i < SHAPES; i++) /* each length with one of the heads, each of the heads once */
+        compare_flash(p, h[(i + 1) % 5], i);
     close_pair(p);
 }
 
