@@ -41,8 +41,9 @@ fiber thread[MOST_THREADS];
 fiber scheduler;
 std::vector<char *> spare;
 int &now = emu_now;
-int order[MOST_THREADS];  /* in which threads take their turns */
-dim3 place[MOST_THREADS]; /* what threadIdx says to each */
+int order[MOST_THREADS];    /* in which threads take their turns */
+dim3 place[MOST_THREADS];   /* what threadIdx says to each */
+int turn, threads_of_block; /* where in order we are */
 alignas(16) char arena[SHARED_BYTES];
 const std::function<void()> *body;
 const char *kernel_name = "";
@@ -66,12 +67,14 @@ asm(".text\n"
 #if defined(__SANITIZE_ADDRESS__)
 const void *main_stack; /* the scheduler's */
 size_t main_size;
+bool from_home; /* the last change was the scheduler's */
 #endif
 
 /* Leave one fiber for another; ASan is told whose stack is whose. */
 void change(fiber *from, fiber *to, bool last) {
 #if defined(__SANITIZE_ADDRESS__)
     const bool home = to == &scheduler;
+    from_home = from == &scheduler;
     __sanitizer_start_switch_fiber(last ? nullptr : &from->fake, home ? main_stack : to->stack,
                                    home ? main_size : static_cast<size_t>(STACK));
 #else
@@ -89,7 +92,13 @@ void change(fiber *from, fiber *to, bool last) {
 
 void first_breath() {
 #if defined(__SANITIZE_ADDRESS__)
-    __sanitizer_finish_switch_fiber(nullptr, &main_stack, &main_size);
+    const void *stack;
+    size_t size;
+    __sanitizer_finish_switch_fiber(nullptr, &stack, &size);
+    if (from_home) {
+        main_stack = stack;
+        main_size = size;
+    }
 #endif
     (*body)();
     thread[now].at = DONE;
@@ -140,10 +149,29 @@ void begin(fiber *f) {
     abort();
 }
 
+/* Thread i has its turn. */
+fiber *enter(int i) {
+    fiber *f = &thread[i];
+    if (f->at == NEW)
+        begin(f);
+    f->at = READY;
+    now = i;
+    threadIdx = place[i];
+    return f;
+}
+
+/* The next whose turn it is follows at once; after the last the scheduler does. */
 void wait_for(state at, int where) {
     fiber *f = &thread[now];
     f->at = at;
     f->where = where;
+    while (++turn < threads_of_block) {
+        const int i = order[turn];
+        if (thread[i].at != NEW && thread[i].at != READY)
+            continue;
+        change(f, enter(i), false);
+        return;
+    }
     change(f, &scheduler, false);
 }
 
@@ -194,6 +222,7 @@ size_t poisoned = SHARED_BYTES; /* bytes of the arena that were written since th
 void run_block(int n) {
     memset(arena, 0xff, poisoned);
     poisoned = 0;
+    threads_of_block = n;
     memset(emu_turn, 0, static_cast<size_t>(n));
     for (int i = 0; i < n; i++) {
         thread[i].at = NEW;
@@ -201,19 +230,14 @@ void run_block(int n) {
         thread[i].where = 0;
     }
     for (int left = n; left > 0;) {
-        for (int k = 0; k < n; k++) {
-            const int i = order[k];
-            fiber *f = &thread[i];
-            if (f->at != NEW && f->at != READY)
+        for (turn = 0; turn < n; turn++) {
+            const int i = order[turn];
+            if (thread[i].at != NEW && thread[i].at != READY)
                 continue;
-            if (f->at == NEW)
-                begin(f);
-            f->at = READY;
-            now = i;
-            threadIdx = place[i];
             inside = true;
-            change(&scheduler, f, false);
+            change(&scheduler, enter(i), false);
             inside = false;
+            const fiber *f = &thread[now]; /* who came back */
             if (f->at == WRONG)
                 throw complained();
             if (f->at == DONE) {
