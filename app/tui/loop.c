@@ -321,6 +321,7 @@ void gn_tui_input(gn_tui *t, const gn_input_event *ev) {
     else {
         gn_str_cut(&t->note, 0);
         on_key(t, ev);
+        t->keyed = t->now;
     }
 }
 

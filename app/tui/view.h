@@ -55,6 +55,7 @@ struct gn_tui {
     gn_str note;          /* what the program has to say, until the next key */
     gn_style note_style;
     double now;    /* seconds, of this turn of the loop */
+    double keyed;  /* when the key before this one came */
     double wake;   /* when the views want a GN_EVENT_TOLD of the clock; 0: never */
     int64_t clock; /* seconds since 1970, for "today"; 0: the system's */
     bool dirty;    /* something changed: draw */

@@ -280,10 +280,12 @@ static void say_same(gn_chat *c, gn_tui *t, const gn_turn *turn) {
     gn_transcript_merge(&c->turns, turn->id, twin);
     gn_chat_moved(c);
     const int which = gn_transcript_sibling(&c->turns, twin->id, &of) + 1;
+    const char *why = turn->how.temp > 0 ? "" : "; temp 0 gives no other: /set temp 0.7";
     if (of > 1)
-        gn_tui_note(t, GN_STYLE_NOTE, "the same answer, word for word, as %d of %d", which, of);
+        gn_tui_note(t, GN_STYLE_NOTE, "the same answer, word for word, as %d of %d%s", which, of,
+                    why);
     else
-        gn_tui_note(t, GN_STYLE_NOTE, "the same answer, word for word: there is one");
+        gn_tui_note(t, GN_STYLE_NOTE, "the same answer again, word for word%s", why);
 }
 
 static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {

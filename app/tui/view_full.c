@@ -93,8 +93,9 @@ static bool request_question(void *self, gn_tui *t, gn_request r, const char *ar
     gn_view view;
     gn_error e = {0};
     (void)argument;
-    /* What was being typed when it came up is no answer. */
-    const bool early = c->full.why == GN_FULL_NOW && t->now - c->full.since < 0.5;
+    /* What was being typed when it came up is no answer, nor what is typed on without a pause. */
+    const bool early =
+        c->full.why == GN_FULL_NOW && (t->now - c->full.since < 0.5 || t->now - t->keyed < 0.5);
     switch (r) {
     case GN_REQUEST_SUMMARISE:
     case GN_REQUEST_DROP:
