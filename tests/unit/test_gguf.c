@@ -373,7 +373,7 @@ TEST(long_lists_of_every_type_hold_what_was_written) {
     enum { KINDS = sizeof kind / sizeof *kind };
     start(3, 0, KINDS);
     for (int k = 0; k < KINDS; k++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "list.%d", k);
         key(name, ARRAY, (uint64_t)kind[k].type, 4);
         u(N, 8);
@@ -384,7 +384,7 @@ TEST(long_lists_of_every_type_hold_what_was_written) {
     put("lists.gguf", out.data, out.len);
     gn_tensors *t = opened(in_folder("lists.gguf"));
     for (int k = 0; t && k < KINDS; k++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "list.%d", k);
         const gn_value *list = gn_value_get(gn_tensors_keys(t), gn_slice_of(name));
         const int type = kind[k].type, bits = 8 * kind[k].bytes;
