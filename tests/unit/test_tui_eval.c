@@ -256,6 +256,48 @@ TEST(leaving_asks_first_and_the_end_of_the_run_ends_the_screen) {
     take_down(&r);
 }
 
+/* The sum of a task's differences to its baseline over the documents both have. */
+static double deltas(const gn_follow *f, int task, double *n) {
+    *n = f->task[task].d_count;
+    return f->task[task].d_sum;
+}
+
+TEST(without_a_run_each_task_has_the_newest_blessed_of_its_own) {
+    gn_error e = {0};
+    gn_follow by_id, blessed, apart;
+    double n, m;
+    const char *path = in_folder("blessed.db");
+    make_database(path);
+    gn_store *s = gn_store_open(path, false, &e);
+    if (!CHECK(s && gn_follow_open(&by_id, s, RUN, BASE, &e) &&
+               gn_follow_open(&blessed, s, RUN, GN_BLESSED, &e)))
+        return;
+    CHECK(by_id.n_task == 2 && blessed.n_task == 2);
+    CHECK(gn_slice_equal(gn_str_slice(&by_id.baseline), gn_str_slice(&blessed.baseline)));
+    for (int i = 0; i < 2; i++)
+        CHECK(deltas(&by_id, i, &n) == deltas(&blessed, i, &m) && n == m && n > 0);
+    /* A newer run of one of the two, without a sample. */
+    CHECK(gn_sql_exec(
+        gn_store_sql(s),
+        "INSERT INTO run(id, status, checkpoint_id, build_id, resume_key, seed, fewshot_seed, "
+        "options_json, argv, started_at, blessed_at) SELECT '01KMORE0000000000000000000', status, "
+        "checkpoint_id, build_id, 'k3', seed, fewshot_seed, options_json, argv, started_at, "
+        "'2026-11-25T00:00:00.000Z' FROM run WHERE id = '" BASE "'; "
+        "INSERT INTO run_task VALUES('01KMORE0000000000000000000', 2, 60)",
+        &e));
+    if (CHECK(gn_follow_open(&apart, s, RUN, GN_BLESSED, &e))) {
+        CHECK_TEXT(gn_str_text(&apart.baseline), "the newest blessed of each task");
+        const int other = gn_slice_is(apart.task[0].name, "gsm8k") ? 0 : 1;
+        CHECK(deltas(&apart, 1 - other, &n) == deltas(&by_id, 1 - other, &m) && n == m);
+        deltas(&apart, other, &n);
+        CHECK(n == 0);
+    }
+    gn_follow_release(&by_id);
+    gn_follow_release(&blessed);
+    gn_follow_release(&apart);
+    gn_store_close(s);
+}
+
 TEST(a_paste_and_an_unknown_request_do_no_harm) {
     rig r;
     const gn_input_event paste = {.kind = GN_INPUT_PASTE, .bytes = GN_S("pasted\ntext")};
