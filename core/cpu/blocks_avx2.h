@@ -209,12 +209,6 @@ INLINE void fetch_q2_k(block *b, const uint8_t *at, const int g) {
 INLINE block fetch(const int format, const uint8_t *at, const uint8_t *half, const int g) {
     block b;
     switch (format) {
-    case GN_Q8_0:
-#pragma GCC unroll 8
-        for (int j = 0; j < 8; j++)
-            b.code[j] = word(at, j);
-        b.d = halves(half);
-        break;
     case GN_Q4_0:
         nibbles(&b, at, 0);
         b.d = halves(half);

@@ -188,12 +188,6 @@ INLINE block fetch_q2_k(const uint8_t *at, const int g) {
 INLINE block fetch(const int format, const uint8_t *at, const uint8_t *half, const int g) {
     block b;
     switch (format) {
-    case GN_Q8_0:
-#pragma GCC unroll 8
-        for (int j = 0; j < 8; j++)
-            b.code[j] = _mm512_xor_si512(word(at, j), bytes(128));
-        b.d = halves(half);
-        break;
     case GN_Q4_0:
         nibbles(&b, at, 0);
         add_to_codes(&b, 128 - 8);

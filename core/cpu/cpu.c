@@ -21,7 +21,9 @@ enum {
     HUGE_PAGE = 1 << 21,
     KEEP_MOST = 1 << 26, /* bytes of a block that is kept for who wants one */
     COPY_PART = 1 << 20, /* bytes of a copy that one thread takes at a time */
-    GENERATION = 1       /* counted up when the same isa comes to sum in another order */
+    /* counted up when the same isa comes to compute otherwise */
+    GENERATION_EXACT = 1,
+    GENERATION_FAST = 2
 };
 
 /* In front of each block, as wide as its alignment. */
@@ -285,7 +287,8 @@ gn_device *gn_cpu_open(const gn_cpu_options *o, gn_error *e) {
     c->formula = gn_formulas_of(c->isa);
     c->base.kv_format = c->exact ? GN_F32 : GN_F16;
     snprintf(c->base.numerics, sizeof c->base.numerics, "%s/cpu/%s/%d/f32/%s",
-             c->exact ? "exact" : "fast", isa_name[c->isa], GENERATION, c->exact ? "f32" : "f16");
+             c->exact ? "exact" : "fast", isa_name[c->isa],
+             c->exact ? GENERATION_EXACT : GENERATION_FAST, c->exact ? "f32" : "f16");
     name_processor(processor, sizeof processor);
     snprintf(c->base.describe, sizeof c->base.describe, "%s, %d thread%s, %s", processor,
              c->threads, c->threads == 1 ? "" : "s", isa_name[c->isa]);

@@ -3,7 +3,7 @@
  * Token and expert pairs are sorted by expert, so that an expert's weights are
  * read once for all its tokens. First every expert's gate and up rows, a few
  * columns of F a part, then swiglu, whose result is rounded at once where down
- * reads int8. Then down, a few columns of D a part: a part adds the experts in
+ * reads int8 (of 16 bits when the row is whole). Then down, a few columns of D a part: a part adds the experts in
  * ascending order, so a token's sum does not depend on who shares the step.
  */
 #include "core/cpu/formula.h"
@@ -46,8 +46,9 @@ static gn_input input_part(const gn_input *in, int first, int count) {
     gn_input out = {0};
     if (in->x.data)
         out.x = (gn_mat){gn_row(in->x, first), count, in->x.cols, in->x.stride};
-    if (in->q.code)
-        out.q = gn_quants_part(&in->q, first, count);
+    for (int i = 0; i < GN_WIDTHS; i++)
+        if (in->q[i].code)
+            out.q[i] = gn_quants_part(&in->q[i], first, count);
     return out;
 }
 
@@ -70,10 +71,10 @@ static void hidden_part(void *arg, int part, int thread) {
         for (int t = 0; t < count; t++)
             memcpy(gn_row(j->hidden.x, first + t) + f, gate + (size_t)t * ROWS,
                    (size_t)rows * sizeof(float));
-    if (j->hidden.q.code) {
-        gn_quants q = gn_quants_part(&j->hidden.q, first, count);
+    if (j->hidden.q[0].code) {
+        gn_quants q = gn_quants_part(&j->hidden.q[0], first, count);
         q = gn_quants_blocks(&q, f / GN_QUANT, rows / GN_QUANT);
-        k->quantise(&q, (gn_mat){gate, count, rows, ROWS}, 0, count);
+        k->quantise[0](&q, (gn_mat){gate, count, rows, ROWS}, 0, count);
     }
 }
 
@@ -112,10 +113,16 @@ static void gather_quants(const job *j, const gn_quants *to, const gn_quants *q)
         for (int i = 0; i < to->tokens; i++) {
             const size_t at = (size_t)b * (size_t)to->stride + (size_t)i;
             const size_t from = (size_t)b * (size_t)q->stride + (size_t)(j->pair[i] / j->used);
-            memcpy(to->code + at * GN_QUANT, q->code + from * GN_QUANT, GN_QUANT);
+            const size_t size = GN_QUANT * (size_t)q->width;
+            memcpy(to->code + at * size, q->code + from * size, size);
+            to->offset[at] = q->offset[from];
+            if (q->width > 1) {
+                to->shift[at] = q->shift[from];
+                to->scale[i] = q->scale[j->pair[i] / j->used];
+                continue;
+            }
             to->scale[at] = q->scale[from];
             to->sum[at] = q->sum[from];
-            to->offset[at] = q->offset[from];
             to->pair[at] = q->pair[from];
             to->half[2 * at] = q->half[2 * from];
             to->half[2 * at + 1] = q->half[2 * from + 1];
@@ -142,16 +149,17 @@ static gn_mat cut_rows(room *r, int rows, int cols) {
     return m;
 }
 
-static gn_quants cut_quants(room *r, int cols, int tokens) {
-    void *memory = cut(r, gn_quants_bytes(cols, tokens));
-    return memory ? gn_quants_in(memory, cols, tokens) : (gn_quants){0};
+static gn_quants cut_quants(room *r, int width, int cols, int tokens) {
+    void *memory = cut(r, gn_quants_bytes(width, cols, tokens));
+    return memory ? gn_quants_in(memory, width, cols, tokens) : (gn_quants){0};
 }
 
-/* Lay out everything that gn_cpu_experts needs. token: int8 of x itself. */
+/* Lay out everything that gn_cpu_experts needs. token: the integers of x itself, by width - 1. */
 static void lay_out(job *j, gn_quants *token, gn_mat x, room *r) {
     const gn_experts_weights *w = j->w;
     const int T = x.rows, pairs = T * j->used, F = w->gate.rows;
-    const bool gate = gn_reads_quants(j->c, &w->gate), up = gn_reads_quants(j->c, &w->up);
+    const int gate = gn_reads_quants(j->c, &w->gate), up = gn_reads_quants(j->c, &w->up);
+    const int down = gn_reads_quants(j->c, &w->down);
 
     j->first = cut(r, (size_t)(w->gate.n + 1) * sizeof *j->first);
     j->pair = cut(r, (size_t)pairs * sizeof *j->pair);
@@ -159,13 +167,15 @@ static void lay_out(job *j, gn_quants *token, gn_mat x, room *r) {
     j->aside = cut(r, (size_t)j->c->threads * j->aside_size * sizeof(float));
     if (!gate || !up)
         j->in.x = cut_rows(r, pairs, x.cols);
-    if (gate || up) {
-        *token = cut_quants(r, x.cols, T);
-        j->in.q = cut_quants(r, x.cols, pairs);
+    for (int width = 1; width <= GN_WIDTHS; width++) {
+        if (gate != width && up != width)
+            continue;
+        token[width - 1] = cut_quants(r, width, x.cols, T);
+        j->in.q[width - 1] = cut_quants(r, width, x.cols, pairs);
     }
-    if (gn_reads_quants(j->c, &w->down))
-        j->hidden.q = cut_quants(r, F, pairs);
-    else
+    if (down)
+        j->hidden.q[down - 1] = cut_quants(r, down, F, pairs);
+    if (down != 1)
         j->hidden.x = cut_rows(r, pairs, F);
 }
 
@@ -173,22 +183,26 @@ void gn_cpu_experts(gn_device *d, gn_mat y, gn_mat x, const gn_experts_weights *
                     const int32_t *expert) {
     gn_cpu *c = gn_cpu_of(d);
     job j = {.c = c, .w = w, .y = y, .gate = gate, .used = gate.cols};
-    gn_quants token = {0};
+    gn_quants token[GN_WIDTHS] = {{0}};
     room r = {0};
     if (!x.rows)
         return;
-    lay_out(&j, &token, x, &r);
+    lay_out(&j, token, x, &r);
     r = (room){.base = gn_cpu_shared(c, r.used)};
-    lay_out(&j, &token, x, &r);
+    lay_out(&j, token, x, &r);
 
     sort(&j, expert, x.rows * j.used);
     if (j.in.x.data)
         gather_rows(&j, j.in.x, x);
-    if (j.in.q.code) {
-        gn_quantise(c, &token, x);
-        gather_quants(&j, &j.in.q, &token);
+    for (int i = 0; i < GN_WIDTHS; i++) {
+        if (!token[i].code)
+            continue;
+        gn_quantise(c, &token[i], x);
+        gather_quants(&j, &j.in.q[i], &token[i]);
     }
     j.parts = (w->gate.rows + ROWS - 1) / ROWS;
     gn_pool_run(c->pool, w->gate.n * j.parts, hidden_part, &j);
+    if (j.hidden.q[1].code)
+        gn_quantise(c, &j.hidden.q[1], j.hidden.x);
     gn_pool_run(c->pool, (w->down.rows + ROWS - 1) / ROWS, out_part, &j);
 }

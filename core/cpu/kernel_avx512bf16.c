@@ -29,9 +29,13 @@ static void quantise(const gn_quants *q, gn_mat x, int first, int count) {
     gn_quantise_rows(q, x, first, count);
 }
 
+static void quantise_wide(const gn_quants *q, gn_mat x, int first, int count) {
+    gn_quantise_wide(q, x, first, count, gn_put_bytes);
+}
+
 #define ENTRY(name, format) [format] = gn_panels_##name##_avx512,
 
 const gn_kernels gn_kernels_avx512bf16 = {.rows = gn_rows_avx512,
                                           .pairs = pairs,
-                                          .quantise = quantise,
+                                          .quantise = {quantise, quantise_wide},
                                           .panels = {GN_PANEL_FORMATS(ENTRY)}};

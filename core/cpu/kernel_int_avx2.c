@@ -275,8 +275,8 @@ INLINE void many(float *y, size_t stride, const uint8_t *panel, const gn_quants 
     }
 }
 
-/* Two formats are widened in so few steps that they never need writing down. */
-INLINE bool light(const int format) { return format == GN_Q8_0 || format == GN_Q4_0; }
+/* One format is widened in so few steps that it never needs writing down. */
+INLINE bool light(const int format) { return format == GN_Q4_0; }
 
 /* Every token with one panel. */
 INLINE void product(float *y, size_t stride, const uint8_t *panel, const gn_quants *x,
@@ -308,4 +308,4 @@ INLINE void product(float *y, size_t stride, const uint8_t *panel, const gn_quan
             product(y + GN_PANEL * p, stride, (const uint8_t *)panel + (size_t)p * size, x,        \
                     format);                                                                       \
     }
-GN_PANEL_FORMATS(PANELS)
+GN_NARROW_FORMATS(PANELS)

@@ -121,4 +121,4 @@ INLINE void tiles(float *y, size_t stride, const uint8_t *panel, const gn_quants
         for (int p = 0; p < panels; p++)                                                           \
             tiles(y + GN_PANEL * p, stride, (const uint8_t *)panel + (size_t)p * size, x, format); \
     }
-GN_PANEL_FORMATS(PANELS)
+GN_NARROW_FORMATS(PANELS)

@@ -1,8 +1,8 @@
 /* linear.c - y = x Wᵀ + b for every format.
  *
  * Where the instruction set has an integer kernel for the format and the
- * device is not exact, activations are rounded to int8 once and shared by all
- * products of the call. Elsewhere weights are widened to f32, a few rows at a
+ * device is not exact, activations are rounded to integers once and shared by
+ * all products of the call: of 16 bits for Q8_0, of 8 for the others. Elsewhere weights are widened to f32, a few rows at a
  * time in a thread's scratch, and go through the f32 kernels: one arithmetic
  * for one token and for many. Where there are products of bf16, and the device
  * is not exact, bf16 weights take activations rounded to bf16.
@@ -35,8 +35,10 @@ const gn_kernels *gn_kernels_of(const gn_cpu *c) {
     return of[c->isa];
 }
 
-bool gn_reads_quants(const gn_cpu *c, const gn_weight *w) {
-    return !c->exact && gn_kernels_of(c)->panels[w->format];
+int gn_reads_quants(const gn_cpu *c, const gn_weight *w) {
+    if (c->exact || !gn_kernels_of(c)->panels[w->format])
+        return 0;
+    return w->format == GN_Q8_0 ? 2 : 1;
 }
 
 /* Whether products of this step go through OpenBLAS. */
@@ -46,22 +48,29 @@ static bool blas(const gn_cpu *c) {
 
 static size_t align(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-size_t gn_quants_bytes(int cols, int tokens) {
+size_t gn_quants_bytes(int width, int cols, int tokens) {
     const size_t n = (size_t)(cols / GN_QUANT) * (size_t)tokens;
+    if (width > 1)
+        return align(n * GN_QUANT * (size_t)width) + 2 * align(n * 4) + align((size_t)tokens * 4);
     return align(n * GN_QUANT) + 4 * align(n * 4) + align(n * 8);
 }
 
-gn_quants gn_quants_in(void *memory, int cols, int tokens) {
+gn_quants gn_quants_in(void *memory, int width, int cols, int tokens) {
     const size_t n = (size_t)(cols / GN_QUANT) * (size_t)tokens;
     uint8_t *at = memory;
-    gn_quants q = {.blocks = cols / GN_QUANT, .tokens = tokens, .stride = tokens};
+    gn_quants q = {.width = width, .blocks = cols / GN_QUANT, .tokens = tokens, .stride = tokens};
     q.code = (void *)at;
-    at += align(n * GN_QUANT);
+    at += align(n * GN_QUANT * (size_t)width);
+    q.offset = (void *)at;
+    at += align(n * 4);
+    if (width > 1) {
+        q.shift = (void *)at;
+        q.scale = (void *)(at + align(n * 4));
+        return q;
+    }
     q.scale = (void *)at;
     at += align(n * 4);
     q.sum = (void *)at;
-    at += align(n * 4);
-    q.offset = (void *)at;
     at += align(n * 4);
     q.half = (void *)at;
     at += align(n * 8);
@@ -70,20 +79,25 @@ gn_quants gn_quants_in(void *memory, int cols, int tokens) {
 }
 
 gn_quants gn_quants_part(const gn_quants *q, int first, int count) {
-    return (gn_quants){.blocks = q->blocks,
-                       .tokens = count,
-                       .stride = q->stride,
-                       .code = q->code + (size_t)first * GN_QUANT,
-                       .scale = q->scale + first,
-                       .sum = q->sum + first,
-                       .offset = q->offset + first,
-                       .half = q->half + 2 * (size_t)first,
-                       .pair = q->pair + first};
+    gn_quants part = *q;
+    part.tokens = count;
+    part.code += (size_t)first * GN_QUANT * (size_t)q->width;
+    part.scale += first;
+    part.offset += first;
+    if (q->width > 1) {
+        part.shift += first;
+        return part;
+    }
+    part.sum += first;
+    part.half += 2 * (size_t)first;
+    part.pair += first;
+    return part;
 }
 
 gn_quants gn_quants_blocks(const gn_quants *q, int first, int count) {
     const size_t at = (size_t)first * (size_t)q->stride;
-    return (gn_quants){.blocks = count,
+    return (gn_quants){.width = q->width,
+                       .blocks = count,
                        .tokens = q->tokens,
                        .stride = q->stride,
                        .code = q->code + at * GN_QUANT,
@@ -105,13 +119,13 @@ static void quantise_part(void *arg, int part, int thread) {
     const quantising *j = arg;
     const int first = part * j->rows, left = j->x.rows - first;
     (void)thread;
-    j->k->quantise(j->q, j->x, first, left < j->rows ? left : j->rows);
+    j->k->quantise[j->q->width - 1](j->q, j->x, first, left < j->rows ? left : j->rows);
 }
 
 void gn_quantise(gn_cpu *c, const gn_quants *q, gn_mat x) {
     quantising j = {gn_kernels_of(c), q, x, 8};
     if ((size_t)x.rows * (size_t)x.cols <= 16384)
-        j.k->quantise(q, x, 0, x.rows);
+        j.k->quantise[q->width - 1](q, x, 0, x.rows);
     else
         gn_pool_run(c->pool, (x.rows + j.rows - 1) / j.rows, quantise_part, &j);
 }
@@ -231,8 +245,9 @@ void gn_product_part(gn_cpu *c, int thread, float *y, size_t stride, const gn_we
         from += (size_t)(first / GN_PANEL) * gn_panel_bytes(w->format, w->cols);
     else
         from += (size_t)first * gn_row_bytes(w->format, w->cols);
-    if (gn_reads_quants(c, w))
-        panel_product(c, thread, y, stride, w, from, count, &in->q);
+    const int width = gn_reads_quants(c, w);
+    if (width)
+        panel_product(c, thread, y, stride, w, from, count, &in->q[width - 1]);
     else
         f32_product(c, thread, y, stride, w, from, count, in->x);
 }
@@ -295,20 +310,21 @@ static void cut_stretches(job *j) {
 
 void gn_cpu_linear(gn_device *d, gn_mat x, const gn_product *p, int n) {
     gn_cpu *c = gn_cpu_of(d);
-    bool quants = false, f32 = false;
+    bool wanted[GN_WIDTHS + 1] = {false}; /* by width, f32 first */
     int parts = 0;
     for (int i = 0; i < n; i++) {
         parts += parts_of(p[i].w);
-        if (gn_reads_quants(c, p[i].w))
-            quants = true;
-        else
-            f32 = true;
+        wanted[gn_reads_quants(c, p[i].w)] = true;
     }
     if (!x.rows || !parts)
         return;
 
-    const size_t pad = f32 ? gn_pad_bytes(x) : 0;
-    uint8_t *shared = gn_cpu_shared(c, pad + (quants ? gn_quants_bytes(x.cols, x.rows) : 0));
+    size_t bytes[GN_WIDTHS + 1] = {wanted[0] ? gn_pad_bytes(x) : 0}, all = bytes[0];
+    for (int width = 1; width <= GN_WIDTHS; width++) {
+        bytes[width] = wanted[width] ? gn_quants_bytes(width, x.cols, x.rows) : 0;
+        all += bytes[width];
+    }
+    uint8_t *shared = gn_cpu_shared(c, all);
     stretch stretches[STRETCHES];
     job j = {.c = c,
              .product = p,
@@ -318,11 +334,15 @@ void gn_cpu_linear(gn_device *d, gn_mat x, const gn_product *p, int n) {
              .stretch = stretches};
     if (j.stretches > parts)
         j.stretches = parts;
-    if (f32)
+    if (wanted[0])
         j.in.x = gn_pad(shared, x);
-    if (quants) {
-        j.in.q = gn_quants_in(shared + pad, x.cols, x.rows);
-        gn_quantise(c, &j.in.q, x);
+    shared += bytes[0];
+    for (int width = 1; width <= GN_WIDTHS; shared += bytes[width++]) {
+        gn_quants *q = &j.in.q[width - 1];
+        if (!wanted[width])
+            continue;
+        *q = gn_quants_in(shared, width, x.cols, x.rows);
+        gn_quantise(c, q, x);
     }
     cut_stretches(&j);
     gn_pool_run(c->pool, j.stretches, linear_stretch, &j);

@@ -132,7 +132,7 @@ struct gn_device {
     const char *name;   /* "cpu", "cuda" */
     bool host;          /* its memory is the host's and may be read in place between steps */
     int kv_format;      /* GN_F32 or GN_F16: elements of gn_memory.kv */
-    char numerics[64];  /* what can change a logit: "fast/cpu/avx2/1/f32/f16" */
+    char numerics[64];  /* what can change a logit: "fast/cpu/avx2/2/f32/f16" */
     char describe[128]; /* for people: "AMD EPYC, 2 threads, avx2" */
 };
 

@@ -29,7 +29,7 @@ TEST(an_open_device_says_what_it_is) {
     CHECK(strstr(d->describe, ", 2 threads, plain") != NULL);
     gn_device_close(d);
     d = gn_cpu_open(&(gn_cpu_options){.threads = 1, .isa = "plain"}, &e);
-    CHECK_TEXT(d->numerics, "fast/cpu/plain/1/f32/f16");
+    CHECK_TEXT(d->numerics, "fast/cpu/plain/2/f32/f16");
     CHECK(d->kv_format == GN_F16);
     CHECK(strstr(d->describe, ", 1 thread, plain") != NULL);
     gn_device_close(d);

@@ -104,20 +104,24 @@ static parts take_apart(int format, const uint8_t *p) {
     return o;
 }
 
-/* 32 activations as integers; returns their scale. */
-static float whole(const float *x, int *code) {
+static float most_of(const float *x, int n) {
     float most = 0.0f;
-    for (int i = 0; i < 32; i++)
+    for (int i = 0; i < n; i++)
         most = fmaxf(most, fabsf(x[i]));
-    for (int i = 0; i < 32; i++)
-        code[i] = most > 0.0f ? (int)lrintf(x[i] * (127.0f / most)) : 0;
-    return most / 127.0f;
+    return most;
 }
 
-/* y += what 32 columns, group g of a block, give. */
+/* 32 activations as integers up to the largest, which stands for most. */
+static void whole(const float *x, int *code, float most, float largest) {
+    for (int i = 0; i < 32; i++)
+        code[i] = most > 0.0f ? (int)lrintf(x[i] * (largest / most)) : 0;
+}
+
+/* y += what 32 columns, group g of a block, give with codes of 8 bits. */
 static float add_group(float y, const parts *p, int g, const float *x) {
+    const float most = most_of(x, 32), scale = most / 127.0f;
     int code[32], dot = 0, sum = 0, minimums = 0;
-    const float scale = whole(x, code);
+    whole(x, code, most, 127.0f);
     for (int i = 0; i < 32; i++) {
         dot += p->scale[2 * g + i / 16] * p->code[32 * g + i] * code[i];
         minimums += p->minimum[2 * g + i / 16] * code[i];
@@ -129,6 +133,25 @@ static float add_group(float y, const parts *p, int g, const float *x) {
     if (p->minimums)
         y = fmaf(p->m[g] * scale, (float)minimums, y);
     return y;
+}
+
+/* A row of Q8_0 with codes of 16 bits: those of a block whose values are not above a half, a
+ * quarter, an eighth or a sixteenth of the row's largest have one to four bits more. */
+static float wide_row(const uint8_t *row, const float *x, int cols) {
+    const float most = most_of(x, cols);
+    float y = 0.0f;
+    for (int b = 0; b < cols / 32; b++) {
+        const parts p = take_apart(GN_Q8_0, row + 34 * b);
+        const float own = most_of(x + 32 * b, 32);
+        int code[32], dot = 0, finer = 1;
+        while (finer < 16 && own <= most / (float)(2 * finer))
+            finer *= 2;
+        whole(x + 32 * b, code, most, 32767.0f * (float)finer);
+        for (int i = 0; i < 32; i++)
+            dot += p.code[i] * code[i];
+        y = fmaf((float)(dot * (16 / finer)), p.d[0], y);
+    }
+    return y * (most / (16 * 32767.0f));
 }
 
 TEST(linear_fast_is_the_defined_arithmetic_bit_for_bit) {
@@ -148,11 +171,14 @@ TEST(linear_fast_is_the_defined_arithmetic_bit_for_bit) {
             for (int b = 0; b < blocks; b++) {
                 const parts p = take_apart(format, (const uint8_t *)w.data +
                                                        (size_t)((r * blocks + b) * f->bytes));
-                for (int t = 0; t < T; t++)
+                for (int t = 0; t < T && format != GN_Q8_0; t++)
                     for (int g = 0; g < f->block / 32; g++)
                         want[t * ROWS + r] = add_group(want[t * ROWS + r], &p, g,
                                                        x + t * cols + b * f->block + 32 * g);
             }
+        for (int i = 0; i < T * ROWS && format == GN_Q8_0; i++)
+            want[i] = wide_row((const uint8_t *)w.data + (size_t)(i % ROWS * blocks * f->bytes),
+                               x + i / ROWS * cols, cols);
         for (int s = 1; s < ISAS; s++) {
             gn_device *d = device(isas[s], false, false, 2);
             if (!d)
