@@ -31,6 +31,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+LENGTH = 1024  # most tokens of a request: more than any has
 SETS = {"choices": dict(documents=24, shared=0, context=120, ending=42), "shots": dict(documents=20, shared=700, context=12, ending=2)}
 
 
@@ -87,7 +88,7 @@ def run_gneiss(gneiss, model, folder, name, threads, numerics):
     for f in folder.glob("bench.db*"):
         f.unlink()
     out = subprocess.run([gneiss, "eval", model, "-t", f"bench_{name}", "--include", folder, "--db", db, "--numerics", numerics, "--threads", str(threads),
-                          "--max-length", "2048", "--progress", "none", "--json", "-q"], check=True, capture_output=True, text=True).stdout
+                          "--max-length", str(LENGTH), "--progress", "none", "--json", "-q"], check=True, stdout=subprocess.PIPE, text=True).stdout
     done = json.loads(out.splitlines()[-1])
     return done["seconds"], done["tokens"]["asked"], done["tokens"]["read"], done["tasks"][0]["metrics"][0]["value"]
 
@@ -117,7 +118,7 @@ class Harness:
         from lm_eval.tasks import TaskManager
         torch.set_num_threads(threads)
         self.tasks = TaskManager(include_path=str(folder))
-        self.lm = {n: HFLM(pretrained=str(model), dtype="float32", softmax_dtype="float32", max_length=2048, batch_size=n, device="cpu") for n in (1, 8)}
+        self.lm = {n: HFLM(pretrained=str(model), dtype="float32", softmax_dtype="float32", max_length=LENGTH, batch_size=n, device="cpu") for n in (1, 8)}
 
     def run(self, name, batch):
         import lm_eval
@@ -147,6 +148,9 @@ def main():
         model = Path(a.model) if a.model else folder / "model"
         if not a.model:
             make_model(model)
+        config = json.loads((model / "config.json").read_text())
+        global LENGTH
+        LENGTH = min(LENGTH, config.get("max_position_embeddings", LENGTH))
         make_sets(AutoTokenizer.from_pretrained(model), folder)
         tools = {("gneiss", "fast"): lambda n: run_gneiss(a.gneiss, model, folder, n, a.threads, "fast"),
                  ("gneiss", "exact"): lambda n: run_gneiss(a.gneiss, model, folder, n, a.threads, "exact")}
