@@ -127,7 +127,8 @@ typedef struct gn_past {
     int64_t response;
     gn_past_said *said; /* [n_said] from the root to the reply itself */
     size_t n_said;
-    gn_sampling how; /* its bias is owned */
+    gn_sampling how; /* from its first token on; its bias is owned */
+    gn_changes changes;
     int64_t limit, begun;
     gn_stop stop;
     gn_ids ids; /* what was drawn */

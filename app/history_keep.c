@@ -158,14 +158,19 @@ static double short_of(float v) {
     return d;
 }
 
-static void write_options(const gn_turn *turn, const gn_reply *reply, gn_str *out) {
-    const gn_sampling *s = &turn->how;
-    gn_str_putc(out, '{');
+static void numbers(gn_str *out, const gn_sampling *s) {
     option(out, "temp", short_of(s->temp));
     option(out, "top_k", s->top_k);
     option(out, "top_p", short_of(s->top_p));
     option(out, "min_p", short_of(s->min_p));
     option(out, "repeat_penalty", short_of(s->repeat_penalty));
+}
+
+static void write_options(const gn_turn *turn, const gn_reply *reply, gn_str *out) {
+    const gn_changes *c = &turn->changes;
+    const gn_sampling *s = c->n > 0 ? &c->of[0].how : &turn->how;
+    gn_str_putc(out, '{');
+    numbers(out, s);
     gn_str_fmt(out, ",\"seed\":%llu,\"n\":%lld,\"begun\":%lld", (unsigned long long)s->seed,
                (long long)reply->limit, (long long)turn->begun);
     for (int i = 0; i < s->n_bias; i++) {
@@ -173,6 +178,14 @@ static void write_options(const gn_turn *turn, const gn_reply *reply, gn_str *ou
         gn_str_number(out, short_of(s->bias[i].add));
         gn_str_puts(out, i + 1 < s->n_bias ? "]" : "]]");
     }
+    /* Chosen otherwise in its middle: from which token on. null: too often. */
+    for (int i = 1; i < c->n && c->n <= GN_CHANGES; i++) {
+        gn_str_fmt(out, "%s{\"at\":%lld", i > 1 ? "," : ",\"then\":[", (long long)c->of[i].at);
+        numbers(out, &c->of[i].how);
+        gn_str_puts(out, i + 1 < c->n ? "}" : "}]");
+    }
+    if (c->n > GN_CHANGES)
+        gn_str_puts(out, ",\"then\":null");
     gn_str_putc(out, '}');
 }
 

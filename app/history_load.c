@@ -22,6 +22,33 @@ static const gn_bias *bias_of(const gn_value *list, int *n) {
     return bias;
 }
 
+static gn_sampling sampling_of(const gn_value *o) {
+    return (gn_sampling){.temp = (float)number_in(o, "temp"),
+                         .top_k = (int)number_in(o, "top_k"),
+                         .top_p = (float)number_in(o, "top_p"),
+                         .min_p = (float)number_in(o, "min_p"),
+                         .repeat_penalty = (float)number_in(o, "repeat_penalty")};
+}
+
+/* What was chosen otherwise in the middle; turn->how is then what was at last. */
+static void changes_of(const gn_value *o, gn_turn *turn) {
+    const gn_value *then = gn_value_get(o, GN_S("then"));
+    const size_t n = gn_value_count(then);
+    turn->changes.n = 0;
+    if (!then)
+        return;
+    gn_changes_add(&turn->changes, 0, &turn->how);
+    if (n == 0)
+        turn->changes.n = GN_CHANGES + 1;
+    for (size_t i = 0; i < n; i++) {
+        const gn_value *one = gn_value_at(then, i);
+        const uint64_t seed = turn->how.seed;
+        turn->how = sampling_of(one);
+        turn->how.seed = seed;
+        gn_changes_add(&turn->changes, (int64_t)number_in(one, "at"), &turn->how);
+    }
+}
+
 void gn_history_options(gn_slice json, gn_turn *turn, int64_t *limit, const gn_bias **bias,
                         int *n_bias) {
     gn_arena arena = {0};
@@ -29,16 +56,13 @@ void gn_history_options(gn_slice json, gn_turn *turn, int64_t *limit, const gn_b
     int64_t seed = 0, begun = 0;
     const gn_value *o = gn_json_parse(&arena, json, &e);
     if (o) { /* else of another program: nothing is known */
-        turn->how = (gn_sampling){.temp = (float)number_in(o, "temp"),
-                                  .top_k = (int)number_in(o, "top_k"),
-                                  .top_p = (float)number_in(o, "top_p"),
-                                  .min_p = (float)number_in(o, "min_p"),
-                                  .repeat_penalty = (float)number_in(o, "repeat_penalty")};
+        turn->how = sampling_of(o);
         gn_value_to_integer(gn_value_get(o, GN_S("seed")), &seed);
         gn_value_to_integer(gn_value_get(o, GN_S("begun")), &begun);
         turn->how.seed = (uint64_t)seed;
         turn->begun = begun;
         turn->chosen = true;
+        changes_of(o, turn);
         if (limit)
             gn_value_to_integer(gn_value_get(o, GN_S("n")), limit);
         if (bias)

@@ -96,7 +96,10 @@ static bool read_asking(gn_history *h, gn_past *out, gn_error *e) {
                            &out->how.n_bias);
         turn.how.bias = out->how.bias;
         turn.how.n_bias = out->how.n_bias;
-        out->how = turn.how;
+        out->changes = turn.changes;
+        out->how = turn.changes.n > 0 ? turn.changes.of[0].how : turn.how;
+        out->how.bias = turn.how.bias;
+        out->how.n_bias = turn.how.n_bias;
         out->begun = turn.begun;
         out->stop = gn_history_stop(gn_column_text(q, 1));
         gn_str_add(&out->model, gn_column_text(q, 2));

@@ -370,6 +370,7 @@ typedef struct speaking {
     gn_str whole;          /* that character, and what came with it */
     gn_str shown;          /* all that was told of the answer, and what it began with */
     gn_reading *reading;
+    gn_changes *changes;
     const gn_ask *ask; /* whose question's state is still to be kept; NULL: none */
 } speaking;
 
@@ -404,6 +405,9 @@ static bool on_token(void *user, gn_job *j, const gn_token *t) {
     gn_sampling how = j->sampling;
     if (s->hooks->choose && s->hooks->choose(s->hooks->user, &how)) {
         how.seed = j->sampling.seed;
+        if (s->changes->n == 0)
+            gn_changes_add(s->changes, 0, &j->sampling);
+        gn_changes_add(s->changes, s->tokens, &how);
         j->sampling = how;
     }
     return on;
@@ -630,7 +634,10 @@ bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_a
                        gn_error *e) {
     const double start = gn_seconds();
     feeding f = {.hooks = h, .chunk = 256};
-    speaking told = {.hooks = h, .tokenizer = gn_engine_tokenizer(r->engine), .reading = r};
+    speaking told = {.hooks = h,
+                     .tokenizer = gn_engine_tokenizer(r->engine),
+                     .reading = r,
+                     .changes = &out->changes};
     passage *seam = NULL;
     gn_str text = {0};
     gn_ids prefix = {0}, rest = {0};

@@ -64,6 +64,7 @@ typedef struct gn_answered {
     double prompt_s, first_s, generate_s; /* first_s: from the question to the first token */
     int states;                           /* kept */
     size_t state_bytes, kept_bytes;
+    gn_changes changes;
 } gn_answered;
 
 /* One token of an answer, as it is made. */

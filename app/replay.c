@@ -12,8 +12,18 @@ static bool go_on(void *user, int64_t done, int64_t all) {
     return !gn_interrupted();
 }
 
+/* What was set in the middle of the reply is set where it was. */
 static bool keep_on(void *user, gn_job *j, const gn_token *t) {
-    (void)user, (void)j, (void)t;
+    const gn_changes *c = user;
+    (void)t;
+    for (int i = 1; i < c->n; i++)
+        if (c->of[i].at == (int64_t)j->ids.count) {
+            gn_sampling how = c->of[i].how;
+            how.seed = j->sampling.seed;
+            how.bias = j->sampling.bias;
+            how.n_bias = j->sampling.n_bias;
+            j->sampling = how;
+        }
     return !gn_interrupted();
 }
 
@@ -80,8 +90,16 @@ static int draw_again(const gn_args *a, gn_engine *g, const gn_past *p, gn_error
     if (strcmp(gn_engine_numerics(g), p->numerics) != 0)
         fprintf(stderr, "gneiss: it was computed with %s, and now with %s\n", p->numerics,
                 gn_engine_numerics(g));
+    if (p->changes.n > GN_CHANGES) {
+        gn_fail(e, GN_UNSUPPORTED,
+                "turn %s: how its tokens were chosen was changed more than %d times while it came, "
+                "which is not kept",
+                p->id, GN_CHANGES - 1);
+        return GN_FAILED;
+    }
     gn_session *s = gn_session_new(g, e);
-    const gn_generate_hooks hooks = {.token = keep_on, .user = NULL};
+    gn_changes changes = p->changes;
+    const gn_generate_hooks hooks = {.token = keep_on, .user = &changes};
     gn_job job = {.session = s, .limit = (int64_t)p->ids.count, .sampling = p->how},
            *jobs[] = {&job};
     int code = GN_FAILED;

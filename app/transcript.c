@@ -24,6 +24,14 @@ gn_turn *gn_transcript_turn(const gn_transcript *t, int64_t id) {
     return id >= 0 && (size_t)id < t->count ? t->turn[id] : NULL;
 }
 
+void gn_changes_add(gn_changes *c, int64_t at, const gn_sampling *how) {
+    if (c->n < GN_CHANGES) {
+        c->of[c->n].at = at;
+        c->of[c->n].how = *how;
+    }
+    c->n += c->n <= GN_CHANGES;
+}
+
 gn_turn *gn_transcript_add(gn_transcript *t, int64_t parent, gn_role role, gn_slice text) {
     gn_turn *turn = calloc(1, sizeof *turn);
     if (!turn || !gn_vec_reserve(&t->turn, &t->room, t->count + 1, sizeof(gn_turn *))) {

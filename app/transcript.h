@@ -30,6 +30,20 @@ static inline bool gn_role_leads(gn_role r) {
 /* Where the model's state at a turn's end is, nearest first. */
 typedef enum gn_held { GN_HELD_NOT, GN_HELD_DISK, GN_HELD_MEMORY } gn_held;
 
+/* How tokens were chosen where that changed in the middle of a reply: [0] from its first on. */
+enum { GN_CHANGES = 8 };
+
+typedef struct gn_changes {
+    int n; /* 0: it did not; more than GN_CHANGES: too often to be known */
+    struct {
+        int64_t at; /* drawn tokens before it */
+        gn_sampling how;
+    } of[GN_CHANGES];
+} gn_changes;
+
+/* From here on chosen so. */
+void gn_changes_add(gn_changes *c, int64_t at, const gn_sampling *how);
+
 typedef struct gn_turn {
     int64_t id, parent; /* parent -1: a root; -2: nowhere, a twin of what is elsewhere */
     gn_role role;
@@ -39,12 +53,13 @@ typedef struct gn_turn {
     int64_t reused, read, tokens;         /* tokens found and read; generated */
     int64_t begun;                        /* tokens the reply was begun with, not generated */
     double prompt_s, generate_s, first_s; /* first_s: from the question to the first token */
-    gn_sampling how; /* of a reply: how its tokens were chosen; its bias is borrowed */
+    gn_sampling how; /* of a reply: how its tokens were chosen (at last); its bias is borrowed */
     bool chosen;     /* how is known */
-    bool recalled;   /* made was looked for in the database */
-    gn_tokens made;  /* of a reply: what it was made of; empty: not kept, or not known */
-    int64_t likely;  /* tokens it may have, while ids are not known; 0: nobody knows */
-    gn_ids ids;      /* as the model read it; empty: not known yet */
+    gn_changes changes;
+    bool recalled;  /* made was looked for in the database */
+    gn_tokens made; /* of a reply: what it was made of; empty: not kept, or not known */
+    int64_t likely; /* tokens it may have, while ids are not known; 0: nobody knows */
+    gn_ids ids;     /* as the model read it; empty: not known yet */
     uint8_t hash[GN_SHA256_BYTES]; /* of its row in chats.db (history.h) */
     bool stored;                   /* it has that row */
     bool fragment;                 /* of the user's: a text with a state of its own */

@@ -100,7 +100,10 @@ static void set(gn_chat *c, gn_tui *t, gn_slice argument) {
         const gn_sampling how = gn_chat_sampling(c, t);
         if (now) {
             t->worker->choose(t->worker, &how);
-            gn_transcript_turn(&c->turns, c->answer)->how = how;
+            gn_turn *turn = gn_transcript_turn(&c->turns, c->answer);
+            const uint64_t seed = turn->how.seed;
+            turn->how = how;
+            turn->how.seed = seed;
         }
         gn_tui_note(t, GN_STYLE_NOTE, "%s = %.*s, from the next %s on", row->option.name,
                     (int)value.len, value.data, now ? "token" : "reply");

@@ -299,6 +299,7 @@ static void on_done(gn_chat *c, gn_tui *t, const gn_event *ev) {
         turn->prompt_s = ev->answered.prompt_s;
         turn->generate_s = ev->answered.generate_s;
         turn->first_s = ev->answered.first_s;
+        turn->changes = ev->answered.changes;
         gn_keep_answered(&c->keep, ev, &c->turns, gn_settings_integer(t->settings, "n", 0));
         turn->complete = true; /* it is in the database */
         say_same(c, t, turn);

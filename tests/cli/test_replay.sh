@@ -51,4 +51,13 @@ back() {
         diff <(grep -o '^[*> ] *[0-9][0-9]* .*-[0-9.]* *[0-9.]*' a | head -n 4) <(grep -o '^[*> ] *[0-9][0-9]* .*-[0-9.]* *[0-9.]*' b | head -n 4)
 }
 check "in another chat F4 shows the same of the stored reply" back
+midway() {
+    m=$root/models/pebble
+    chat "'$m'" --temp 1 --seed 5 -n 1900 --bias 0=-100 --bias 2=-100 || return 1
+    for key in h i Enter / s e t Space t e m p Space 3 Enter; do t send-keys -- "$key"; done
+    wait_for 'cut at the limit' && keys / q u i t Enter
+    for _ in $(seq 50); do t has-session 2>/dev/null || break; sleep 0.2; done
+    grep -aq '"then":\[{"at":' "$XDG_DATA_HOME/gneiss/chats.db" && equal -1
+}
+check "what was set in the middle of a reply is set there again" midway
 close
