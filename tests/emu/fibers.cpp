@@ -92,8 +92,8 @@ void change(fiber *from, fiber *to, bool last) {
 
 void first_breath() {
 #if defined(__SANITIZE_ADDRESS__)
-    const void *stack;
-    size_t size;
+    static const void *stack; /* not on a stack that is never left in order */
+    static size_t size;
     __sanitizer_finish_switch_fiber(nullptr, &stack, &size);
     if (from_home) {
         main_stack = stack;
