@@ -64,9 +64,13 @@ first_light_keeps_to_its_time() {
     grep -q "^skip bench: no time is left" light.txt && tail -n 1 light.txt | grep -q '^0 passed, 0 failed'
 }
 first_light_killed_has_its_last_line() {
+    rm -f light.txt
     EMULATED_GPU=$roomy FIRST_LIGHT_BUILD=$build FIRST_LIGHT=$work/light.txt "$root/tests/gpu/first-light" --emulated >/dev/null &
     local pid=$!
-    sleep 0.3
+    for _ in $(seq 100); do
+        grep -q "^emulated" light.txt 2>/dev/null && break
+        sleep 0.1
+    done
     kill -TERM $pid
     wait $pid
     same 1 $? && grep -q "^ended by a signal" light.txt && tail -n 1 light.txt | grep -Eq '^[0-9]+ passed, [1-9][0-9]* failed'
