@@ -317,6 +317,14 @@ bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait) {
            gn_statecache_save(r->cache, p->state, name_of(r, p->id), pinned, wait);
 }
 
+void gn_reading_ready(gn_reading *r, int64_t turn) {
+    const passage *p = gn_passage_find(r, turn);
+    gn_error e = {0}; /* what comes next is told */
+    if (p && p->state)
+        gn_session_free(
+            gn_session_fork(p->state, &e)); /* the device keeps what was last given back */
+}
+
 /* ---- keeping ------------------------------------------------------------ */
 
 /* Drop states that are not asked for, and the least useful past the budget. */

@@ -96,6 +96,9 @@ void gn_reading_use(gn_reading *r, gn_statecache *cache);
 #define GN_TURN_MASK (((int64_t)1 << GN_TURN_BITS) - 1)
 /* The state at a turn's end to disk, if it is in memory. False when it is to be tried again. */
 bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait);
+/* Have memory at hand for a copy of the state at a turn's end, or of one about as long: pages that
+ * are new to the process take longer to come by than a copy takes. To be called while nobody waits. */
+void gn_reading_ready(gn_reading *r, int64_t turn);
 /* Read what is new, then answer. Stopped by text() it has answered (GN_STOP_INTERRUPTED);
  * cancelled while reading GN_CANCELLED, and as if it had not been asked. */
 bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,

@@ -30,6 +30,7 @@ typedef struct engine_worker {
     double told; /* when progress was told last */
     gn_statecache *cache;
     int64_t unsaved; /* the turn whose state is to be saved yet; -1: none */
+    int64_t unready; /* the turn that the next answer may begin at a copy of; -1: none */
     gn_reading *reading;
     bool offered; /* the processor, to whoever asked for the GPU and lost it */
     gn_ids made;  /* tokens told of the answer under way */
@@ -180,11 +181,16 @@ static void heard(void *user, const gn_ask *a) {
 /* Does the next question come at once? It waits perhaps for what was just told. */
 static bool is_asked(const engine_worker *w) { return gn_queue_soon(w->asks, 50); }
 
-/* The state after the last answer goes to disk when nobody waits for the next one. */
-static void save(engine_worker *w, bool last) {
-    if (w->unsaved >= 0 && (last || !is_asked(w)) &&
-        gn_reading_save(w->reading, w->unsaved, false, last))
+/* What is done when nobody waits for the next answer, or at the end: the state after the last one goes
+ * to disk, and memory is made ready for a copy of it. */
+static void settle(engine_worker *w, bool last) {
+    if ((w->unsaved < 0 && w->unready < 0) || (!last && is_asked(w)))
+        return;
+    if (w->unsaved >= 0 && gn_reading_save(w->reading, w->unsaved, false, last))
         w->unsaved = -1;
+    if (w->unready >= 0 && !last)
+        gn_reading_ready(w->reading, w->unready);
+    w->unready = -1;
 }
 
 /* False: as it was. */
@@ -424,6 +430,7 @@ static void answer(engine_worker *w, gn_ask *ask) {
         }
         tell(w, ev);
         w->unsaved = ask->off_disk ? -1 : ask->answer;
+        w->unready = ask->answer;
     } else {
         gn_event *ev = event_of(w, GN_EVENT_FAILED);
         if (ev) {
@@ -433,7 +440,7 @@ static void answer(engine_worker *w, gn_ask *ask) {
         tell(w, ev);
     }
     w->answer = -1;
-    save(w, false);
+    settle(w, false);
 }
 
 static void *work(void *user) {
@@ -475,7 +482,7 @@ static void *work(void *user) {
         count_all(w);
     }
     if (open)
-        save(w, true);
+        settle(w, true);
     gn_statecache_close(w->cache);
     gn_reading_free(w->reading);
     gn_engine_close(g);
@@ -594,7 +601,7 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, const ch
     w->options = *o;
     w->options.progress = loading;
     w->options.user = w;
-    w->answer = w->unsaved = -1;
+    w->answer = w->unsaved = w->unready = -1;
     w->states = states ? strdup(states) : NULL;
     atomic_store(&w->stopped, NOTHING);
     pthread_mutex_init(&w->lock, NULL);

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Time of an evaluation: gneiss eval against lm-evaluation-harness with transformers, the same model and questions.
 
     pip install lm-eval==0.4.13 transformers==5.24.0 torch

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """keystrokes.py - how long from a key to the screen, and how much of it is the model's doing.
 
     tests/bench/keystrokes.py GNEISS MODEL ENDS [KEYS] [-- more arguments for gneiss chat]

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """returning.py - how soon a conversation goes on: regenerate, edit, another answer, another day.
 
     tests/bench/returning.py GNEISS MODEL [ROUNDS] [-- more arguments for gneiss chat]

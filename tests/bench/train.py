@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Real tokens a second of training: gneiss tune against transformers, the same model and examples.
 
     python tests/bench/train.py build/release/gneiss [1.45M|4M]
