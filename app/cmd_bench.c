@@ -172,8 +172,8 @@ static int warm_ups(const benching *b, const gn_bench_test *t) {
     const int steps = 1 + t->n_prompt / 16 + t->n_gen;
     double most = 0;
     for (int i = 0; i < b->models; i++)
-        if (b->model[i].cost.weights > most)
-            most = b->model[i].cost.weights;
+        if (b->model[i].cost.all > most)
+            most = b->model[i].cost.all;
     return 2 + (int)(most / ((double)PLACED * steps));
 }
 

@@ -399,6 +399,7 @@ void gn_roof_free(gn_roof *r);                  /* NULL is fine */
 /* What a token costs in bytes and operations, whatever the machine. */
 typedef struct gn_cost {
     double weights; /* bytes read: every matrix once, of experts those that are used */
+    double all;     /* bytes of every matrix, read or not */
     double state;   /* bytes of the recurrent state read and written */
     double kv;      /* bytes read for each token before it */
     double flops;   /* of a prompt's token: two for each weight, without the head */

@@ -139,6 +139,7 @@ gn_cost gn_engine_cost(const gn_engine *g) {
             numbers *= (double)t->dim[d];
         if (t->dims == 3 && c->experts > 0 && t->dim[0] == c->experts)
             share = (double)c->experts_used / c->experts;
+        cost.all += (double)t->bytes;
         if (!embedding || c->tied)
             cost.weights += share * (double)t->bytes;
         if (t->dims >= 2 && !head && !embedding)

@@ -119,8 +119,8 @@ class Session:
     def bench(self, folder, model, ask, threads=2):
         """[tokens a second] of llama-bench's tests, in the order asked; and its peak"""
         out, _, peak = run([os.path.join(folder, "llama-bench"), "-m", model, *ask, "-t", str(threads), "-r", "1", "-o",
-                            "jsonl"])
-        return [json.loads(x)["avg_ts"] for x in out.splitlines() if x.startswith("{")], peak
+                            "json"])
+        return [x["avg_ts"] for x in json.loads(out)], peak
 
     def has(self, folder, program):
         there = bool(folder) and os.path.exists(os.path.join(folder, program))
