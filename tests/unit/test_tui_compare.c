@@ -361,7 +361,12 @@ TEST(the_screen_fits_80_columns) { size("80x24", 80, 24, true); }
 TEST(the_sides_stand_beside_each_other_from_100_columns) { size("120x40", 120, 40, true); }
 TEST(the_screen_fits_60_columns) { size("60x12", 60, 12, true); }
 TEST(the_screen_fits_20_columns) { size("20x5", 20, 5, true); }
-TEST(the_screen_is_ascii_where_the_locale_is) { size("ascii", 80, 24, false); }
+TEST(the_screen_is_ascii_where_the_locale_is) {
+    size("ascii-120x40", 120, 40, false);
+    size("ascii-80x24", 80, 24, false);
+    size("ascii-60x12", 60, 12, false);
+    size("ascii-20x5", 20, 5, false);
+}
 
 TEST(nothing_is_drawn_outside_of_a_screen_of_any_size) {
     rig r;

@@ -146,7 +146,10 @@ TEST(tasks_samples_flips_and_shares_stand_on_every_size) {
     size("80x24", 80, 24, true);
     size("60x12", 60, 12, true);
     size("20x5", 20, 5, true);
-    size("ascii", 100, 24, false);
+    size("ascii-120x40", 120, 40, false);
+    size("ascii-80x24", 80, 24, false);
+    size("ascii-60x12", 60, 12, false);
+    size("ascii-20x5", 20, 5, false);
 }
 
 TEST(no_size_is_too_small_or_too_large) {
