@@ -266,4 +266,24 @@ INLINE block fetch(const int format, const uint8_t *at, const uint8_t *half, con
     return b;
 }
 
+/* ---- a tile's sums: a panel in halves, and up to TILE tokens ------------- */
+
+enum { TILE = 4, CHUNK = 8, AHEAD = 2048 };
+
+/* y, as far as it goes (from zero if not at all), to and from registers. */
+INLINE void take_up(__m256 s[2][TILE], const float *y, size_t stride, const int N, bool begun) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++)
+#pragma GCC unroll 4
+        for (int n = 0; n < N; n++)
+            s[h][n] = begun ? _mm256_loadu_ps(y + (size_t)n * stride + 8 * h) : _mm256_setzero_ps();
+}
+INLINE void put_down(float *y, size_t stride, __m256 s[2][TILE], const int N) {
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++)
+#pragma GCC unroll 4
+        for (int n = 0; n < N; n++)
+            _mm256_storeu_ps(y + (size_t)n * stride + 8 * h, s[h][n]);
+}
+
 #endif

@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-enum { TILE = 4, CHUNK = 8, AHEAD = 2048 };
-
 /* A block widened. */
 typedef struct wide {
     _Alignas(64) uint8_t code[8][64];
@@ -170,22 +168,6 @@ INLINE void add_block(__m256 s[2][TILE], const source *b, const gn_quants *x, si
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++)
             s[h][n] = join(s[h][n], dot[h][n], b, h, x, i + (size_t)n, kind_of(format));
-}
-
-/* y, as far as it goes (from zero if not at all), to and from registers. */
-INLINE void take_up(__m256 s[2][TILE], const float *y, size_t stride, const int N, bool begun) {
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; h++)
-#pragma GCC unroll 8
-        for (int n = 0; n < N; n++)
-            s[h][n] = begun ? _mm256_loadu_ps(y + (size_t)n * stride + 8 * h) : _mm256_setzero_ps();
-}
-INLINE void put_down(float *y, size_t stride, __m256 s[2][TILE], const int N) {
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; h++)
-#pragma GCC unroll 8
-        for (int n = 0; n < N; n++)
-            _mm256_storeu_ps(y + (size_t)n * stride + 8 * h, s[h][n]);
 }
 
 /* All of a panel with N tokens. */

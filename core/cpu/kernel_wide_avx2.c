@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-enum { TILE = 4, CHUNK = 8, AHEAD = 2048 };
-
 /* A block widened, in halves of eight rows. */
 typedef struct wide {
     _Alignas(64) int16_t code[2][16][16];
@@ -69,22 +67,6 @@ INLINE void add_block(__m256 s[2][TILE], const wide *w, const uint8_t *at, const
             s[h][n] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(shifted), d, s[h][n]);
         }
     }
-}
-
-/* y, as far as it goes (from zero if not at all), to and from registers. */
-INLINE void take_up(__m256 s[2][TILE], const float *y, size_t stride, const int N, bool begun) {
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; h++)
-#pragma GCC unroll 4
-        for (int n = 0; n < N; n++)
-            s[h][n] = begun ? _mm256_loadu_ps(y + (size_t)n * stride + 8 * h) : _mm256_setzero_ps();
-}
-INLINE void put_down(float *y, size_t stride, __m256 s[2][TILE], const int N) {
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; h++)
-#pragma GCC unroll 4
-        for (int n = 0; n < N; n++)
-            _mm256_storeu_ps(y + (size_t)n * stride + 8 * h, s[h][n]);
 }
 
 /* Sums that are whole, times the scales of tokens [t, t + N). */
