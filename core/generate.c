@@ -238,10 +238,6 @@ static int few_enough(const loop *l, gn_job *j) {
                : gn_sampler_wants(&j->work->sampler, MOST_LIKELY);
 }
 
-static void not_finite(gn_job *j) {
-    gn_fail(&j->error, GN_FORMAT, "the model's logits are not finite; its weights are damaged");
-}
-
 /* Draw from rows of logits that are brought here. */
 static bool draw_rows(loop *l, gn_mat m, int at, const int *few, gn_error *e) {
     gn_engine *g = l->g;
@@ -262,17 +258,14 @@ static bool draw_rows(loop *l, gn_mat m, int at, const int *few, gn_error *e) {
         if (!gn_session_took(j->work->session, NULL, 0, row, e))
             return false;
         if (!isfinite(row[l->id[i]]))
-            not_finite(j);
+            gn_fail(&j->error, GN_FORMAT,
+                    "the model's logits are not finite; its weights are damaged");
     }
     return true;
 }
 
 /* Draw from the likeliest ids; what is said of the one that was drawn is said there, too. */
 static void draw_few(loop *l, gn_job *j, int i, const gn_top *top, int few) {
-    if (!isfinite(top[0].logprob)) {
-        not_finite(j);
-        return;
-    }
     const int32_t id = gn_sampler_draw_top(&j->work->sampler, top, few, j->ids.count);
     l->id[i] = id;
     for (int32_t k = 0; k < few; k++)
