@@ -262,7 +262,7 @@ TEST(a_session_saved_on_one_backend_goes_on_with_another) {
     goes_over("cuda", "cpu", true, 1e-5);
     goes_over("cuda", "cuda", true, 1e-30);
     goes_over("cpu", "cuda", false,
-              1e-2); /* the CPU's fast numbers are of 8 bits where weights are */
+              1e-2); /* the CPU's fast numbers are of 8 or 16 bits where weights are quantised */
     goes_over("cuda", "cpu", false, 1e-2);
     goes_over("cuda", "cuda", false, 1e-30);
 }
