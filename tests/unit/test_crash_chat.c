@@ -41,9 +41,9 @@ static void report(const chat_rig *r, size_t *told, int fd) {
     const gn_transcript *t = &r->chat->turns;
     for (size_t i = 0; i < t->count; i++) {
         const gn_turn *turn = t->turn[i];
-        if (told[i] || gn_role_leads(turn->role) || !turn->complete ||
+        if (told[i] || turn->parent < -1 || gn_role_leads(turn->role) || !turn->complete ||
             (gn_role_asks(turn->role) && !turn->stored))
-            continue;
+            continue; /* a twin is told of where it is: of the first of them */
         name n;
         name_turn(t, (int64_t)i, &n);
         if (turn->text.len > 0 && write(fd, &n, sizeof n) != sizeof n)
