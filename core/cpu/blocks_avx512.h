@@ -7,7 +7,7 @@
 #ifndef GN_CPU_BLOCKS_AVX512_H
 #define GN_CPU_BLOCKS_AVX512_H
 
-#include "core/cpu/kernel.h"
+#include "core/cpu/kernel_int.h"
 
 #include <immintrin.h>
 
@@ -20,8 +20,8 @@
  *   MINIMUM  the same + m s (na sum(x) of the first sixteen + nb ...) */
 typedef enum kind { SCALED, LINED, GROUPED, MINIMUM } kind;
 
+/* What multiplies the integers of 32 columns. */
 typedef struct block {
-    __m512i code[8];
     __m512 d, m;
     __m512i a, b; /* i32 */
     __m512i n;    /* na and nb, i16 side by side */
@@ -66,43 +66,28 @@ INLINE __m512i signed_byte(__m512i v, int i) {
     return _mm512_srai_epi32(_mm512_slli_epi32(v, (unsigned)(24 - 8 * i)), 24);
 }
 
-/* Nibbles: columns k and k + 16 share a byte. */
-INLINE void nibbles(block *b, const uint8_t *at, int first) {
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) {
-        const __m512i v = word(at, first + j);
-        b->code[j] = masked(v, 0, 15);
-        b->code[j + 4] = masked(v, 4, 15);
-    }
+/* Vector j, nibbles whose columns k and k + 16 share a byte. */
+INLINE __m512i nibble(const uint8_t *at, int first, const int j) {
+    return masked(word(at, first + j % 4), j / 4 * 4, 15);
 }
 
-/* Bits 4j to 4j+3 of each word of high, as bit 4 of the four bytes of code j. */
-INLINE void fifth_bits(block *b, __m512i high) {
+/* Bits 4j to 4j+3 of each word of high, as bit 4 of the four bytes of vector j. */
+INLINE __m512i fifth_bits(__m512i high, const int j) {
     const __m512i spread =
         _mm512_set_epi32(0x10101010, 0x10101000, 0x10100010, 0x10100000, 0x10001010, 0x10001000,
                          0x10000010, 0x10000000, 0x00101010, 0x00101000, 0x00100010, 0x00100000,
                          0x00001010, 0x00001000, 0x00000010, 0x00000000);
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) {
-        const __m512i index = _mm512_srli_epi32(high, (unsigned)(4 * j));
-        b->code[j] = _mm512_or_si512(b->code[j], _mm512_permutexvar_epi32(index, spread));
-    }
+    return _mm512_permutexvar_epi32(_mm512_srli_epi32(high, (unsigned)(4 * j)), spread);
 }
 
-INLINE void add_to_codes(block *b, int v) {
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++)
-        b->code[j] = _mm512_add_epi8(b->code[j], bytes(v));
-}
+INLINE __m512i plus(__m512i codes, int v) { return _mm512_add_epi8(codes, bytes(v)); }
 
 /* The sixteen values of IQ4, and 128. */
-INLINE void look_up(block *b) {
+INLINE __m512i look_up(__m512i codes) {
     const __m512i value = _mm512_broadcast_i32x4(
         _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, (char)129, (char)141, (char)153, (char)166,
                       (char)181, (char)197, (char)217, (char)241));
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++)
-        b->code[j] = _mm512_shuffle_epi8(value, b->code[j]);
+    return _mm512_shuffle_epi8(value, codes);
 }
 
 /* Scale and minimum of group g out of Q4_K's and Q5_K's twelve bytes, words 1 to 3. */
@@ -119,32 +104,6 @@ INLINE void lined_scales(block *b, const uint8_t *at, const int g) {
     b->m = times(minus(upper(w)), min);
 }
 
-/* Nibble g % 2 of words first + 8 (g / 2) on. */
-INLINE void group_nibbles(block *b, const uint8_t *at, int first, const int g) {
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++)
-        b->code[j] = masked(word(at, first + 8 * (g / 2) + j), 4 * (g % 2), 15);
-}
-
-INLINE block fetch_q6_k(const uint8_t *at, const uint8_t *half, const int g) {
-    const int h = g / 4, i = g % 4;
-    block b;
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) {
-        const __m512i q = word(at, 32 + 8 * h + j);
-        const __m512i two = i < 2 ? _mm512_slli_epi16(q, (unsigned)(4 - 2 * i))
-                                  : _mm512_srli_epi16(q, (unsigned)(2 * i - 4));
-        const __m512i four = masked(word(at, 16 * h + 8 * (i % 2) + j), 4 * (i / 2), 15);
-        b.code[j] = _mm512_ternarylogic_epi32(two, bytes(0x30), four, 0xea); /* (a & b) | c */
-    }
-    add_to_codes(&b, 128 - 32);
-    const __m512i scales = word(at, 48 + g / 2);
-    b.a = signed_byte(scales, 2 * (g % 2));
-    b.b = signed_byte(scales, 2 * (g % 2) + 1);
-    b.d = halves(half);
-    return b;
-}
-
 /* Scale k of Q3_K's twelve bytes, words 24 to 26. */
 INLINE __m512i q3_k_scale(const uint8_t *at, const int k) {
     const __m512i low = bits(word(at, 24 + k / 4 % 2), 8 * (k % 4) + (k < 8 ? 0 : 4), 15);
@@ -152,95 +111,97 @@ INLINE __m512i q3_k_scale(const uint8_t *at, const int k) {
     return _mm512_sub_epi32(_mm512_or_si512(low, _mm512_slli_epi32(high, 4)), ints(32));
 }
 
-INLINE block fetch_q3_k(const uint8_t *at, const uint8_t *half, const int g) {
-    block b;
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) {
-        const __m512i two = masked(word(at, 8 + 8 * (g / 4) + j), 2 * (g % 4), 3);
-        const __m512i third = masked(word(at, j), g, 1);
-        b.code[j] = _mm512_or_si512(two, _mm512_slli_epi16(third, 2));
-    }
-    add_to_codes(&b, 128 - 4);
-    b.a = q3_k_scale(at, 2 * g);
-    b.b = q3_k_scale(at, 2 * g + 1);
-    b.d = halves(half);
-    return b;
-}
-
-INLINE block fetch_q2_k(const uint8_t *at, const int g) {
-    const __m512i w = word(at, 20),
-                  s = _mm512_srli_epi32(word(at, g / 2), (unsigned)(16 * (g % 2)));
-    block b;
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++)
-        b.code[j] = masked(word(at, 4 + 8 * (g / 4) + j), 2 * (g % 4), 3);
-    add_to_codes(&b, 128);
-    b.a = bits(s, 0, 15);
-    b.b = bits(s, 8, 15);
-    b.n = _mm512_or_si512(bits(s, 4, 15), _mm512_slli_epi32(bits(s, 12, 15), 16));
-    b.d = lower(w);
-    b.m = minus(upper(w));
-    return b;
-}
-
-/* Group g of the block whose words begin at `at` and whose two odd bytes, of sixteen rows, are at
- * half. (A block of 32 has one group.) */
-INLINE block fetch(const int format, const uint8_t *at, const uint8_t *half, const int g) {
-    block b;
+/* Vector j of the codes of group g of a block whose words begin at `at`. */
+INLINE __m512i code_of(const int format, const uint8_t *at, const int g, const int j) {
     switch (format) {
     case GN_Q4_0:
-        nibbles(&b, at, 0);
-        add_to_codes(&b, 128 - 8);
-        b.d = halves(half);
-        break;
+        return plus(nibble(at, 0, j), 128 - 8);
     case GN_Q5_0:
-        nibbles(&b, at, 1);
-        fifth_bits(&b, word(at, 0));
-        add_to_codes(&b, 128 - 16);
-        b.d = halves(half);
-        break;
+        return plus(_mm512_or_si512(nibble(at, 1, j), fifth_bits(word(at, 0), j)), 128 - 16);
+    case GN_Q4_1:
+        return nibble(at, 1, j);
+    case GN_Q5_1:
+        return _mm512_or_si512(nibble(at, 2, j), fifth_bits(word(at, 1), j));
     case GN_IQ4_NL:
-        nibbles(&b, at, 0);
-        look_up(&b);
-        b.d = halves(half);
-        break;
+        return look_up(nibble(at, 0, j));
+    case GN_IQ4_XS:
+        return look_up(nibble(at, 2 + 4 * g, j));
+    case GN_Q4_K:
+        return masked(word(at, 4 + 8 * (g / 2) + j), 4 * (g % 2), 15);
+    case GN_Q5_K:
+        return _mm512_or_si512(masked(word(at, 12 + 8 * (g / 2) + j), 4 * (g % 2), 15),
+                               _mm512_slli_epi16(masked(word(at, 4 + j), g, 1), 4));
+    case GN_Q6_K: {
+        const int i = g % 4;
+        const __m512i q = word(at, 32 + 8 * (g / 4) + j);
+        const __m512i two = i < 2 ? _mm512_slli_epi16(q, (unsigned)(4 - 2 * i))
+                                  : _mm512_srli_epi16(q, (unsigned)(2 * i - 4));
+        const __m512i four = masked(word(at, 16 * (g / 4) + 8 * (i % 2) + j), 4 * (i / 2), 15);
+        return plus(_mm512_ternarylogic_epi32(two, bytes(0x30), four, 0xea), 128 - 32);
+    }
+    case GN_Q3_K: {
+        const __m512i two = masked(word(at, 8 + 8 * (g / 4) + j), 2 * (g % 4), 3);
+        const __m512i third = masked(word(at, j), g, 1);
+        return plus(_mm512_or_si512(two, _mm512_slli_epi16(third, 2)), 128 - 4);
+    }
+    default:
+        return plus(masked(word(at, 4 + 8 * (g / 4) + j), 2 * (g % 4), 3), 128);
+    }
+}
+
+/* What multiplies the integers of group g. The two odd bytes of sixteen rows are at half. */
+INLINE block scales_of(const int format, const uint8_t *at, const uint8_t *half, const int g) {
+    block b = {.d = _mm512_setzero_ps()};
+    switch (format) {
     case GN_IQ4_XS: {
         const __m512i w = word(at, 0);
         const __m512i scale = _mm512_or_si512(bits(word(at, 1), 4 * g, 15),
                                               _mm512_slli_epi32(bits(w, 16 + 2 * g, 3), 4));
-        nibbles(&b, at, 2 + 4 * g);
-        look_up(&b);
         b.d = times(lower(w), _mm512_sub_epi32(scale, ints(32)));
         break;
     }
     case GN_Q4_1:
     case GN_Q5_1:
-        nibbles(&b, at, format == GN_Q4_1 ? 1 : 2);
-        if (format == GN_Q5_1)
-            fifth_bits(&b, word(at, 1));
         b.d = lower(word(at, 0));
         b.m = upper(word(at, 0));
         break;
     case GN_Q4_K:
-        group_nibbles(&b, at, 4, g);
-        lined_scales(&b, at, g);
-        break;
     case GN_Q5_K:
-        group_nibbles(&b, at, 12, g);
-#pragma GCC unroll 8
-        for (int j = 0; j < 8; j++)
-            b.code[j] =
-                _mm512_or_si512(b.code[j], _mm512_slli_epi16(masked(word(at, 4 + j), g, 1), 4));
         lined_scales(&b, at, g);
         break;
-    case GN_Q6_K:
-        return fetch_q6_k(at, half, g);
+    case GN_Q6_K: {
+        const __m512i scales = word(at, 48 + g / 2);
+        b.a = signed_byte(scales, 2 * (g % 2));
+        b.b = signed_byte(scales, 2 * (g % 2) + 1);
+        b.d = halves(half);
+        break;
+    }
     case GN_Q3_K:
-        return fetch_q3_k(at, half, g);
+        b.a = q3_k_scale(at, 2 * g);
+        b.b = q3_k_scale(at, 2 * g + 1);
+        b.d = halves(half);
+        break;
+    case GN_Q2_K: {
+        const __m512i w = word(at, 20),
+                      s = _mm512_srli_epi32(word(at, g / 2), (unsigned)(16 * (g % 2)));
+        b.a = bits(s, 0, 15);
+        b.b = bits(s, 8, 15);
+        b.n = _mm512_or_si512(bits(s, 4, 15), _mm512_slli_epi32(bits(s, 12, 15), 16));
+        b.d = lower(w);
+        b.m = minus(upper(w));
+        break;
+    }
     default:
-        return fetch_q2_k(at, g);
+        b.d = halves(half);
+        break;
     }
     return b;
+}
+
+/* Lines of a block's words, `far` bytes behind them. */
+INLINE void ask(const uint8_t *at, const int far, const int lines) {
+    for (int line = 0; line < lines; line++)
+        _mm_prefetch((const char *)at + far + 64 * line, _MM_HINT_T0);
 }
 
 #endif

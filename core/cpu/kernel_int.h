@@ -48,6 +48,19 @@ static inline __attribute__((always_inline)) size_t gn_panel_half(size_t b, cons
     return b / 2 * (2 * step + 64) + b % 2 * 32;
 }
 
+/* How far behind what a tile reads the lines lie that it asks of memory meanwhile, of a block with
+ * groups those of even numbers and the others. Of several tiles, which read the same panel, the
+ * first two ask for the next one, a half each. The others, and an only one, ask for what is there,
+ * which costs less than a branch. */
+typedef struct gn_ahead {
+    size_t even, odd;
+} gn_ahead;
+
+/* turn: which tile of the panel it is, from 0; only: there is no other. */
+static inline gn_ahead gn_ahead_of(bool only, int turn, size_t panel_bytes) {
+    return (gn_ahead){!only && turn == 0 ? panel_bytes : 0, !only && turn == 1 ? panel_bytes : 0};
+}
+
 /* gn_kernels.quantise: code = x / scale to the nearest, scale = max |x| / largest code. Plain C
  * without a branch, made into vectors for each instruction set. */
 static inline __attribute__((always_inline)) float gn_most_of(const float *x, const int n) {

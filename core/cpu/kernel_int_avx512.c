@@ -6,11 +6,10 @@
  * multiply-add, block after block.
  */
 #include "core/cpu/blocks_avx512.h"
-#include "core/cpu/kernel_int.h"
 
 #include <string.h>
 
-enum { TILE = 8, AHEAD = 2048 };
+enum { TILE = 8 };
 
 /* Four codes of one token for every row. */
 INLINE __m512i all4(const int8_t *code) {
@@ -19,38 +18,41 @@ INLINE __m512i all4(const int8_t *code) {
     return _mm512_set1_epi32(v);
 }
 
-/* sum[n] += code·x over vectors [first, first + count) of a block, for N tokens side by side. */
-INLINE void dots(__m512i *sum, const __m512i *code, const int8_t *x, const int N, const int first,
-                 const int count) {
+/* sum[n] += code·x over vectors [first, first + count) of a group, for N tokens side by side. */
+INLINE void dots(__m512i *sum, const uint8_t *at, const int8_t *x, const int N, const int first,
+                 const int count, const int format, const int g) {
 #pragma GCC unroll 8
-    for (int j = first; j < first + count; j++)
+    for (int j = first; j < first + count; j++) {
+        const __m512i code = code_of(format, at, g, j);
 #pragma GCC unroll 8
         for (int n = 0; n < N; n++)
-            sum[n] = _mm512_dpbusd_epi32(sum[n], code[j], all4(x + GN_QUANT * n + 4 * j));
+            sum[n] = _mm512_dpbusd_epi32(sum[n], code, all4(x + GN_QUANT * n + 4 * j));
+    }
 }
 
-/* The integers of a block with tokens [i, i + N). */
-INLINE void multiply(__m512i *dot, const block *b, const gn_quants *x, size_t i, const int N,
-                     const kind k) {
+/* The integers of a group with tokens [i, i + N). */
+INLINE void multiply(__m512i *dot, const uint8_t *at, const block *b, const gn_quants *x, size_t i,
+                     const int N, const kind k, const int format, const int g) {
     const int8_t *code = x->code + i * GN_QUANT;
     const bool grouped = k == GROUPED || k == MINIMUM;
     __m512i rest[TILE];
 #pragma GCC unroll 8
-    for (int n = 0; n < N; n++) {
+    for (int n = 0; n < N; n++)
         dot[n] = k == SCALED  ? ints(x->offset[i + (size_t)n])
                  : k == LINED ? _mm512_setzero_si512()
                               : ints(x->half[2 * (i + (size_t)n)]);
-        rest[n] = grouped ? ints(x->half[2 * (i + (size_t)n) + 1]) : _mm512_setzero_si512();
-    }
     if (!grouped && N > 2) { /* enough chains side by side */
-        dots(dot, b->code, code, N, 0, 8);
+        dots(dot, at, code, N, 0, 8, format, g);
         return;
     }
-    dots(dot, b->code, code, N, 0, 4);
+    dots(dot, at, code, N, 0, 4, format, g);
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++)
         dot[n] = grouped ? _mm512_mullo_epi32(b->a, dot[n]) : dot[n];
-    dots(rest, b->code, code, N, 4, 4);
+#pragma GCC unroll 8
+    for (int n = 0; n < N; n++)
+        rest[n] = grouped ? ints(x->half[2 * (i + (size_t)n) + 1]) : _mm512_setzero_si512();
+    dots(rest, at, code, N, 4, 4, format, g);
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++)
         dot[n] = _mm512_add_epi32(dot[n], grouped ? _mm512_mullo_epi32(b->b, rest[n]) : rest[n]);
@@ -70,11 +72,16 @@ INLINE __m512 join(__m512 y, __m512i dot, const block *b, const gn_quants *x, si
     return y;
 }
 
-/* Tokens [t, t + N) with one panel. */
+/* Tokens [t, t + N) with one panel, of which they are tile `turn`. */
 INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants *x, int t,
-                 const int N, const int format) {
+                 const int N, int turn, const int format) {
     const kind k = kind_of(format);
     const int groups = gn_panel_groups(format), lines = gn_panel_words(format);
+    const gn_ahead far =
+        gn_ahead_of(N == x->tokens, turn, gn_panel_bytes(format, x->blocks * GN_QUANT));
+    /* Bytes that one tile alone, or the first, asks for before it reads them. Tried: other
+     * distances are up to twice as slow where blocks have groups. */
+    const int soon = groups > 1 ? 64 * (lines - 4) : 8192;
     __m512 s[TILE];
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++)
@@ -85,15 +92,19 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
         const uint8_t *half = panel + gn_panel_half((size_t)b, format);
 #pragma GCC unroll 8
         for (int g = 0; g < groups; g++, i += (size_t)x->stride) {
-            const block w = fetch(format, at, half, g);
+            const block w = scales_of(format, at, half, g);
             __m512i dot[TILE];
-            multiply(dot, &w, x, i, N, k);
+            multiply(dot, at, &w, x, i, N, k, format, g);
 #pragma GCC unroll 8
             for (int n = 0; n < N; n++)
                 s[n] = join(s[n], dot[n], &w, x, i + (size_t)n, k);
+            for (int line = g * lines / groups; groups > 1 && line < (g + 1) * lines / groups;
+                 line++)
+                _mm_prefetch((const char *)at + (line % 2 ? far.odd : far.even) + 64 * line,
+                             _MM_HINT_T0);
         }
-        for (int line = 0; t == 0 && line < lines; line++)
-            _mm_prefetch((const char *)at + AHEAD + 64 * line, _MM_HINT_T0);
+        if (groups > 1 ? N == x->tokens : turn == 0)
+            ask(at, soon, lines);
     }
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++)
@@ -103,15 +114,15 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
 /* Every token with one panel. */
 INLINE void tiles(float *y, size_t stride, const uint8_t *panel, const gn_quants *x,
                   const int format) {
-    int t = 0;
+    int t = 0, turn = 0;
     for (; t + TILE <= x->tokens; t += TILE)
-        tile(y, stride, panel, x, t, TILE, format);
+        tile(y, stride, panel, x, t, TILE, turn++, format);
     for (; t + 4 <= x->tokens; t += 4)
-        tile(y, stride, panel, x, t, 4, format);
+        tile(y, stride, panel, x, t, 4, turn++, format);
     for (; t + 2 <= x->tokens; t += 2)
-        tile(y, stride, panel, x, t, 2, format);
+        tile(y, stride, panel, x, t, 2, turn++, format);
     if (t < x->tokens)
-        tile(y, stride, panel, x, t, 1, format);
+        tile(y, stride, panel, x, t, 1, turn, format);
 }
 
 #define PANELS(name, format)                                                                       \

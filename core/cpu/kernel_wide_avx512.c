@@ -6,11 +6,10 @@
  * products, 256 times the first and the second, read from memory as it lies.
  */
 #include "core/cpu/blocks_avx512.h"
-#include "core/cpu/kernel_int.h"
 
 #include <string.h>
 
-enum { TILE = 12, AHEAD = 2048 };
+enum { TILE = 12, SOON = 8192 };
 
 /* Four bytes of one token for every row. */
 INLINE __m512i all4(const int8_t *code) {
@@ -62,9 +61,9 @@ INLINE void multiply(__m512i *dot, const uint8_t *at, const gn_quants *x, size_t
     lower_dots(dot, at, code, N);
 }
 
-/* Tokens [t, t + N) with one panel. */
+/* Tokens [t, t + N) with one panel, of which they are tile `turn`. */
 INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants *x, int t,
-                 const int N) {
+                 const int N, int turn) {
     __m512 s[TILE];
 #pragma GCC unroll 12
     for (int n = 0; n < N; n++)
@@ -80,8 +79,8 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
             dot[n] = _mm512_sllv_epi32(dot[n], ints(x->shift[i + (size_t)n]));
             s[n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[n]), d, s[n]);
         }
-        for (int line = 0; t == 0 && line < 8; line++)
-            _mm_prefetch((const char *)at + AHEAD + 64 * line, _MM_HINT_T0);
+        if (turn == 0)
+            ask(at, SOON, 8);
     }
 #pragma GCC unroll 12
     for (int n = 0; n < N; n++)
@@ -91,17 +90,17 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
 
 /* Every token with one panel. */
 INLINE void tiles(float *y, size_t stride, const uint8_t *panel, const gn_quants *x) {
-    int t = 0;
+    int t = 0, turn = 0;
     for (; x->tokens - t >= TILE && x->tokens - t != 16; t += TILE)
-        tile(y, stride, panel, x, t, TILE);
+        tile(y, stride, panel, x, t, TILE, turn++);
     for (; t + 8 <= x->tokens; t += 8)
-        tile(y, stride, panel, x, t, 8);
+        tile(y, stride, panel, x, t, 8, turn++);
     for (; t + 4 <= x->tokens; t += 4)
-        tile(y, stride, panel, x, t, 4);
+        tile(y, stride, panel, x, t, 4, turn++);
     for (; t + 2 <= x->tokens; t += 2)
-        tile(y, stride, panel, x, t, 2);
+        tile(y, stride, panel, x, t, 2, turn++);
     if (t < x->tokens)
-        tile(y, stride, panel, x, t, 1);
+        tile(y, stride, panel, x, t, 1, turn);
 }
 
 void gn_panels_q8_0_avx512(float *y, size_t stride, const void *panel, int panels,
