@@ -43,7 +43,7 @@ bool toy_open_on(toy *m, const char *path, gn_device *d, gn_error *e) {
     if (!m->weights)
         return false;
     /* Few logits at a time, so that a test asks for several helpings. */
-    m->plan = gn_plan_new(m->device, &m->config, TOY_TOKENS, TOY_LANES, TOY_TOKENS, 7, e);
+    m->plan = gn_plan_new(m->device, &m->config, TOY_TOKENS, TOY_LANES, TOY_TOKENS, TOY_LOGITS, e);
     if (!m->plan)
         return false;
     m->model = (gn_model){.device = m->device,

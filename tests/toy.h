@@ -5,7 +5,7 @@
 #include "core/cpu/cpu.h"
 #include "core/model/forward.h"
 
-enum { TOY_TOKENS = 272, TOY_LANES = 8 };
+enum { TOY_TOKENS = 464, TOY_LANES = 72, TOY_LOGITS = 19 };
 
 typedef struct toy {
     gn_arena arena;

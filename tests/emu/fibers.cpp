@@ -22,7 +22,7 @@ int emu_now;
 namespace {
 
 enum { STACK = 64 << 10, MOST_THREADS = 1024, SHARED_BYTES = 48 << 10 };
-enum state { NEW, READY, AT_BARRIER, AT_WARP, DONE, WRONG };
+enum state : unsigned char { NEW, READY, AT_BARRIER, AT_WARP, DONE, WRONG };
 
 struct fiber {
 #if defined(__x86_64__)
@@ -31,19 +31,20 @@ struct fiber {
     ucontext_t context;
 #endif
     char *stack;
-    state at;
-    int where;
-    size_t shared; /* used by this thread's declarations so far */
     void *fake;
 };
 
 fiber thread[MOST_THREADS];
+state at[MOST_THREADS];      /* what each thread does, */
+int line[MOST_THREADS];      /* where it waits, */
+size_t shared[MOST_THREADS]; /* and what its declarations of shared memory took so far */
 fiber scheduler;
 std::vector<char *> spare;
 int &now = emu_now;
 int order[MOST_THREADS];    /* in which threads take their turns */
 dim3 place[MOST_THREADS];   /* what threadIdx says to each */
 int turn, threads_of_block; /* where in order we are */
+int left;                   /* threads that are not done */
 alignas(16) char arena[SHARED_BYTES];
 const std::function<void()> *body;
 const char *kernel_name = "";
@@ -60,7 +61,7 @@ asm(".text\n"
     "  mov %rsp,(%rdi)\n"
     "  mov %rsi,%rsp\n"
     "  pop %r15\n  pop %r14\n  pop %r13\n  pop %r12\n  pop %rbx\n  pop %rbp\n"
-    "  ret\n"
+    "  pop %rcx\n  jmp *%rcx\n" /* a ret would never be what the processor expects */
     ".size emu_switch,.-emu_switch\n");
 #endif
 
@@ -90,6 +91,21 @@ void change(fiber *from, fiber *to, bool last) {
 #endif
 }
 
+/* Whose turn is next, counted as turn is; threads_of_block: nobody's. */
+int next_turn() {
+    int t = turn + 1;
+    while (t < threads_of_block && at[order[t]] != NEW && at[order[t]] != READY)
+        t++;
+    return t;
+}
+
+/* Thread i has its turn. */
+void enter(int i) {
+    at[i] = READY;
+    now = i;
+    threadIdx = place[i];
+}
+
 void first_breath() {
 #if defined(__SANITIZE_ADDRESS__)
     static const void *stack; /* not on a stack that is never left in order */
@@ -100,8 +116,17 @@ void first_breath() {
         main_size = size;
     }
 #endif
-    (*body)();
-    thread[now].at = DONE;
+    for (;;) {
+        (*body)();
+        at[now] = DONE;
+        left--;
+        const int next = next_turn();
+        if (next == threads_of_block || at[order[next]] != NEW)
+            break;
+        turn = next; /* who has not begun may have this stack */
+        thread[order[turn]].stack = thread[now].stack;
+        enter(order[turn]);
+    }
     change(&thread[now], &scheduler, true);
     abort();
 }
@@ -118,7 +143,9 @@ void begin(fiber *f) {
     f->stack = spare.back();
     spare.pop_back();
 #if defined(__x86_64__)
-    void **sp = reinterpret_cast<void **>(f->stack + STACK);
+    /* Stacks begin at different lines of a page, or all of them would want the same ones of a cache. */
+    const size_t lower = static_cast<size_t>(f - thread) % 32 * 128;
+    void **sp = reinterpret_cast<void **>(f->stack + STACK - lower);
     *--sp = nullptr; /* the call that never was: keeps the stack aligned as the ABI asks */
     *--sp = reinterpret_cast<void *>(first_breath);
     for (int i = 0; i < 6; i++)
@@ -144,65 +171,52 @@ void begin(fiber *f) {
     }
     if (!inside)
         throw complained();
-    thread[now].at = WRONG; /* the scheduler throws: a fiber has nobody to catch it */
+    at[now] = WRONG; /* the scheduler throws: a fiber has nobody to catch it */
     change(&thread[now], &scheduler, true);
     abort();
 }
 
-/* Thread i has its turn. */
-fiber *enter(int i) {
-    fiber *f = &thread[i];
-    if (f->at == NEW)
-        begin(f);
-    f->at = READY;
-    now = i;
-    threadIdx = place[i];
-    return f;
-}
-
 /* The next whose turn it is follows at once; after the last the scheduler does. */
-void wait_for(state at, int where) {
+void wait_for(state what, int where) {
     fiber *f = &thread[now];
-    f->at = at;
-    f->where = where;
-    while (++turn < threads_of_block) {
-        const int i = order[turn];
-        if (thread[i].at != NEW && thread[i].at != READY)
-            continue;
-        change(f, enter(i), false);
+    at[now] = what;
+    line[now] = where;
+    turn = next_turn();
+    if (turn == threads_of_block) {
+        change(f, &scheduler, false);
         return;
     }
-    change(f, &scheduler, false);
+    const int i = order[turn];
+    if (at[i] == NEW)
+        begin(&thread[i]);
+    enter(i);
+    change(f, &thread[i], false);
 }
 
 /* Warps whose lanes are all at one shuffle go on; the same for the block's barrier. */
 void release(int n) {
     int done = 0, barrier = 0, warp = 0;
     bool any = false;
-    for (int first = 0; first < n; first += 32) {
+    for (int first = 0; first + 32 <= n; first += 32) {
         int here = 0;
-        for (int i = first; i < first + 32 && i < n; i++)
-            here += thread[i].at == AT_WARP && thread[i].where == thread[first].where;
+        for (int i = 0; i < 32; i++)
+            here += at[first + i] == AT_WARP && line[first + i] == line[first];
         if (here < 32)
             continue;
-        for (int i = first; i < first + 32; i++)
-            thread[i].at = READY;
+        memset(at + first, READY, 32);
         any = true;
     }
-    if (any)
+    if (any || left == 0)
         return;
     for (int i = 0; i < n; i++) {
-        done += thread[i].at == DONE;
-        barrier += thread[i].at == AT_BARRIER && thread[i].where == thread[0].where;
-        warp += thread[i].at == AT_WARP;
+        done += at[i] == DONE;
+        barrier += at[i] == AT_BARRIER && line[i] == line[0];
+        warp += at[i] == AT_WARP;
     }
-    if (done == n)
-        return;
     if (barrier != n)
         complain("divergent: %d threads at one barrier, %d in a shuffle, %d gone", barrier, warp,
                  done);
-    for (int i = 0; i < n; i++)
-        thread[i].at = READY;
+    memset(at, READY, static_cast<size_t>(n));
 }
 
 void arrange(int n) {
@@ -222,28 +236,23 @@ size_t poisoned = SHARED_BYTES; /* bytes of the arena that were written since th
 void run_block(int n) {
     memset(arena, 0xff, poisoned);
     poisoned = 0;
-    threads_of_block = n;
+    threads_of_block = left = n;
     memset(emu_turn, 0, static_cast<size_t>(n));
-    for (int i = 0; i < n; i++) {
-        thread[i].at = NEW;
-        thread[i].shared = 0;
-        thread[i].where = 0;
-    }
-    for (int left = n; left > 0;) {
-        for (turn = 0; turn < n; turn++) {
+    memset(at, NEW, static_cast<size_t>(n));
+    memset(shared, 0, static_cast<size_t>(n) * sizeof *shared);
+    while (left > 0) {
+        for (turn = -1; (turn = next_turn()) < n;) {
             const int i = order[turn];
-            if (thread[i].at != NEW && thread[i].at != READY)
-                continue;
+            if (at[i] == NEW)
+                begin(&thread[i]);
+            enter(i);
             inside = true;
-            change(&scheduler, enter(i), false);
+            change(&scheduler, &thread[i], false);
             inside = false;
-            const fiber *f = &thread[now]; /* who came back */
-            if (f->at == WRONG)
+            if (at[now] == WRONG) /* now: who came back */
                 throw complained();
-            if (f->at == DONE) {
-                spare.push_back(f->stack);
-                left--;
-            }
+            if (at[now] == DONE)
+                spare.push_back(thread[now].stack);
         }
         release(n);
     }
@@ -252,12 +261,12 @@ void run_block(int n) {
 } // namespace
 
 void *emu_shared(size_t bytes) {
-    fiber *f = &thread[now];
-    void *p = arena + f->shared;
-    f->shared += (bytes + 15) & ~static_cast<size_t>(15);
-    if (f->shared > SHARED_BYTES)
+    size_t *taken = &shared[now];
+    void *p = arena + *taken;
+    *taken += (bytes + 15) & ~static_cast<size_t>(15);
+    if (*taken > SHARED_BYTES)
         complain("more than %d bytes of shared memory", SHARED_BYTES, 0, 0);
-    poisoned = f->shared > poisoned ? f->shared : poisoned;
+    poisoned = *taken > poisoned ? *taken : poisoned;
     return p;
 }
 
@@ -311,48 +320,39 @@ static float half(uint32_t two, int which) {
     return h & 0x8000u ? -v : v;
 }
 
-void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2], int where) {
-    static uint32_t A[MOST_THREADS][4], B[MOST_THREADS][2];
-    const int me = now, warp = me & ~31, group = (me & 31) / 4, pair = (me & 31) % 4;
-    memcpy(A[me], a, sizeof A[me]);
-    memcpy(B[me], b, sizeof B[me]);
-    emu_warp(where);
-    float sum[4];
-    for (int i = 0; i < 4; i++) {
-        const int row = group + 8 * (i / 2), col = 2 * pair + i % 2;
-        sum[i] = d[i];
-        for (int k = 0; k < 16; k++) {
-            /* a: registers 0, 1 hold k < 8 of rows g, g + 8; 2, 3 the same of k >= 8 */
-            const uint32_t *af = A[warp + row % 8 * 4 + k % 8 / 2];
-            const uint32_t *bf = B[warp + col * 4 + k % 8 / 2];
-            sum[i] += half(af[row / 8 + 2 * (k / 8)], k % 2) * half(bf[k / 8], k % 2);
-        }
-    }
-    emu_warp(-where);
-    memcpy(d, sum, sizeof sum);
-}
-
-static float tf32(uint32_t bits) {
+static float tf32(uint32_t bits, int) {
     bits &= 0xffffe000u; /* the GPU does not look at the rest */
     float v;
     memcpy(&v, &bits, sizeof v);
     return v;
 }
 
-void emu_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2], int where) {
-    static uint32_t A[MOST_THREADS][4], B[MOST_THREADS][2];
-    const int me = now, warp = me & ~31, group = (me & 31) / 4, pair = (me & 31) % 4;
-    memcpy(A[me], a, sizeof A[me]);
-    memcpy(B[me], b, sizeof B[me]);
+/* d += a b of a warp, 16 x 8 x 8 PER, with PER numbers in a register. Both of the manual's layouts
+ * are one: a's registers 0, 1 hold the first half of rows g, g + 8; 2, 3 the second. */
+template <int PER>
+static void multiply(float d[4], const uint32_t a[4], const uint32_t b[2],
+                     float (*number)(uint32_t, int), int where) {
+    /* Two of each, as of what a shuffle moves. */
+    static float A[2][MOST_THREADS / 32][16][8 * PER], B[2][MOST_THREADS / 32][8][8 * PER];
+    const int warp = now / 32, g = now % 32 / 4, t = now % 4, which = emu_turn[now] ^= 1;
+    for (int i = 0; i < 4; i++)
+        for (int h = 0; h < PER; h++)
+            A[which][warp][g + 8 * (i % 2)][PER * (t + 4 * (i / 2)) + h] = number(a[i], h);
+    for (int i = 0; i < 2; i++)
+        for (int h = 0; h < PER; h++)
+            B[which][warp][g][PER * (t + 4 * i) + h] = number(b[i], h);
     emu_warp(where);
-    float sum[4];
     for (int i = 0; i < 4; i++) {
-        const int row = group + 8 * (i / 2), col = 2 * pair + i % 2;
-        sum[i] = d[i];
-        for (int k = 0; k < 8; k++) /* a: registers 0, 1 hold k < 4 of rows g, g + 8 */
-            sum[i] += tf32(A[warp + row % 8 * 4 + k % 4][row / 8 + 2 * (k / 4)]) *
-                      tf32(B[warp + col * 4 + k % 4][k / 4]);
+        const float *row = A[which][warp][g + 8 * (i / 2)], *col = B[which][warp][2 * t + i % 2];
+        for (int k = 0; k < 8 * PER; k++)
+            d[i] += row[k] * col[k];
     }
-    emu_warp(-where);
-    memcpy(d, sum, sizeof sum);
+}
+
+void emu_mma(float d[4], const uint32_t a[4], const uint32_t b[2], int where) {
+    multiply<2>(d, a, b, half, where);
+}
+
+void emu_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2], int where) {
+    multiply<1>(d, a, b, tf32, where);
 }
