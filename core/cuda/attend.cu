@@ -21,8 +21,7 @@ enum {
     TILES = 16, /* tiles of a split */
     SPLIT = KEYS * TILES,
     MOST_ROWS = 16,    /* queries of a block: tokens times heads that share a kv head */
-    FLASH_DIMS = 128,  /* most head_dim of flash.cu, */
-    FLASH_TOKENS = 16, /* and fewest tokens of the longest lane that are worth it */
+    FLASH_TOKENS = 16, /* fewest tokens of the longest lane that are worth flash.cu */
     COPY = 64,         /* rows of the cache a block copies when a lane forks */
 };
 
@@ -295,7 +294,7 @@ void gn_cuda_do_attend(gn_cuda *c, const gn_command &k, const gn_table &t) {
     assert(in.dims <= 256 && t.n <= 65535);
     if (t.n == 0 || in.q.rows == 0)
         return;
-    if (!c->exact && c->kind == GN_READ && t.longest >= FLASH_TOKENS && in.dims <= FLASH_DIMS)
+    if (!c->exact && c->kind == GN_READ && t.longest >= FLASH_TOKENS)
         gn_cuda_flash(c, in);
     else if (in.dims <= 64)
         run<64, MOST_ROWS>(c, in);

@@ -11,14 +11,13 @@ enum {
     WARPS = 4,
     THREADS = 32 * WARPS,
     ROWS = 16 * WARPS,
-    KEYS = 32, /* rows of a tile */
 };
 
-/* Rows [row, ...) of K or V of a kv head, `pitch` apart; past the last seen row zeros. */
-GN_FN void load_tile(float *to, int dims, int pitch, const attend_in &in,
+/* `rows` rows from `row` on of K or V of a kv head, `pitch` apart; past the last seen row zeros. */
+GN_FN void load_tile(float *to, int rows, int dims, int pitch, const attend_in &in,
                      const gn_device_lane &lane, int which, int64_t row, int seen, int head) {
     const gn_m own = which ? in.v : in.k;
-    for (int i = (int)threadIdx.x; i < KEYS * dims; i += THREADS) {
+    for (int i = (int)threadIdx.x; i < rows * dims; i += THREADS) {
         const int r = i / dims, d = i % dims;
         const int64_t at = row + r;
         float v = 0.0f;
@@ -68,7 +67,8 @@ GN_FN float query(const attend_in &in, const float *from, int d) {
     return d < in.dims ? in.scale * gn_load(from + d) : 0.0f;
 }
 
-template <int DIMS> GN_KERNEL_ROOMY(THREADS) flash(attend_in in) {
+/* KEYS: rows of a tile. */
+template <int DIMS, int KEYS> GN_KERNEL_ROOMY(THREADS) flash(attend_in in) {
     constexpr int PITCH = DIMS + 4;
     constexpr bool KEEP = DIMS <= 64; /* queries in registers; or they are read for each tile */
     GN_SHARED(float, K, KEYS *PITCH);
@@ -109,8 +109,8 @@ template <int DIMS> GN_KERNEL_ROOMY(THREADS) flash(attend_in in) {
     for (int64_t key = 0; key < end; key += KEYS) {
         const int seen = end - key < KEYS ? (int)(end - key) : (int)KEYS;
         GN_SYNC();
-        load_tile(K, DIMS, PITCH, in, lane, 0, key, seen, head);
-        load_tile(V, DIMS, PITCH, in, lane, 1, key, seen, head);
+        load_tile(K, KEYS, DIMS, PITCH, in, lane, 0, key, seen, head);
+        load_tile(V, KEYS, DIMS, PITCH, in, lane, 1, key, seen, head);
         GN_SYNC();
         if (key >= warp_end)
             continue;
@@ -186,7 +186,9 @@ void gn_cuda_flash(gn_cuda *c, attend_in in) {
     const dim3 grid((unsigned)gn_blocks((size_t)in.table.longest, in.tokens),
                     (unsigned)(in.heads * in.share / in.per), (unsigned)in.table.n);
     if (in.dims <= 64)
-        GN_LAUNCH(flash<64>, grid, THREADS, c->stream, in);
+        GN_LAUNCH((flash<64, 32>), grid, THREADS, c->stream, in);
+    else if (in.dims <= 128)
+        GN_LAUNCH((flash<128, 32>), grid, THREADS, c->stream, in);
     else
-        GN_LAUNCH(flash<128>, grid, THREADS, c->stream, in);
+        GN_LAUNCH((flash<256, 16>), grid, THREADS, c->stream, in);
 }

@@ -305,16 +305,19 @@ TEST(attention_is_the_cpus_over_lanes_of_any_length) {
     close_pair(p);
 }
 
-/* Texts that are read with fast numbers: keys and values are f16 there, and so is the cache. */
+static void through_halves(float *v, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        v[i] = gn_f16_to_f32(gn_f32_to_f16(v[i]));
+}
+
+/* With fast numbers keys and values are f16, and so is the cache. */
 static void compare_flash(pair p, heads h, int shape) {
     const int Q = h.q * h.dims, K = h.kv * h.dims;
     scene s = lay(p, shapes[shape].count, shapes[shape].n, 1, 0, K, 0);
     gn_mat q = matrix(s.T, Q, 1), k = matrix(s.T, K, 2), v = matrix(s.T, K, 3),
            y = matrix(s.T, Q, 4);
-    for (size_t i = 0; i < (size_t)s.T * (size_t)k.stride; i++)
-        k.data[i] = gn_f16_to_f32(gn_f32_to_f16(k.data[i]));
-    for (size_t i = 0; i < (size_t)s.T * (size_t)v.stride; i++)
-        v.data[i] = gn_f16_to_f32(gn_f32_to_f16(v.data[i]));
+    through_halves(k.data, (size_t)s.T * (size_t)k.stride);
+    through_halves(v.data, (size_t)s.T * (size_t)v.stride);
     gn_mat gq = mat_on_gpu(p, q), gk = mat_on_gpu(p, k), gv = mat_on_gpu(p, v),
            gy = mat_on_gpu(p, y);
     gn_attend(p.cpu, y, q, k, v, h.dims, 0.7f, &(gn_lanes){s.n, s.cpu}, 0);
@@ -322,19 +325,20 @@ static void compare_flash(pair p, heads h, int shape) {
     gn_attend(p.gpu, gy, gq, gk, gv, h.dims, 0.7f, &(gn_lanes){s.n, s.gpu}, 0);
     gn_step_end(p.gpu);
     CHECK(near(p, gy, y, 1e-5));
-    /* The same text in two steps: what was left in the cache is what the second goes on from. */
+    /* The same text in pieces, the last two of it written: each goes on from the cache. */
     gn_lane *l = &s.gpu[0];
     const int n = l->count;
     if (n >= 40) {
         void *kv = p.gpu->op->alloc(p.gpu, (size_t)(n + 3) * (size_t)K * 2 * sizeof(uint16_t));
         const gn_memory m = {gy.data, kv, n + 3};
-        for (int part = 0; part < 2; part++) {
-            const int from = part ? 17 : 0, count = part ? n - 17 : 17;
+        const int piece[] = {0, 17, n - 2, n - 1, n};
+        for (int part = 0; part < 4; part++) {
+            const int from = piece[part], count = piece[part + 1] - from;
             gn_lane one = {.count = count, .past = from, .from = m, .to = m};
             const gn_lanes lanes = {1, &one};
 #define ROWS(x)                                                                                    \
     ((gn_mat){(x).data + (size_t)from * (size_t)(x).stride, count, (x).cols, (x).stride})
-            gn_step_begin(p.gpu, GN_READ, &lanes);
+            gn_step_begin(p.gpu, part < 2 ? GN_READ : GN_WRITE, &lanes);
             gn_attend(p.gpu, ROWS(gy), ROWS(gq), ROWS(gk), ROWS(gv), h.dims, 0.7f, &lanes, 0);
             gn_step_end(p.gpu);
 #undef ROWS
@@ -350,10 +354,14 @@ static void compare_flash(pair p, heads h, int shape) {
 }
 
 TEST(attention_of_texts_on_the_tensor_cores_is_the_cpus_over_lanes_of_any_length) {
-    static const heads h[] = {{4, 4, 8}, {6, 2, 64}, {4, 1, 80}, {66, 1, 16}, {3, 1, 128}};
+    static const heads h[] = {{4, 4, 8},   {6, 2, 64},  {4, 1, 80}, {66, 1, 16},
+                              {3, 1, 128}, {5, 1, 136}, {2, 2, 256}};
     pair p = open_pair(false);
     for (int i = 0; i < SHAPES; i++) /* each length with one of the heads, each of the heads once */
-        compare_flash(p, h[(i + 1) % 5], i);
+        compare_flash(p, h[(i + 1) % 7], i);
+    compare_flash(p, h[5], 5); /* the widest heads, where there is most of a text and in company */
+    compare_flash(p, h[6], 5);
+    compare_flash(p, h[6], 8);
     close_pair(p);
 }
 
@@ -363,6 +371,50 @@ TEST(attention_joins_many_splits_of_a_long_past) {
     compare_attend(p, (heads){4, 2, 16}, one, 1500, 0);
     compare_attend(p, (heads){4, 2, 16}, seven, 700, 1);
     compare_attend(p, (heads){4, 2, 16}, 2, 1024, 0);
+    compare_attend(p, (heads){3, 1, 256}, one, 600, 1);
+    close_pair(p);
+}
+
+/* One token after a past of f16. */
+static void compare_written(pair p, heads h, int past) {
+    const int Q = h.q * h.dims, K = h.kv * h.dims, capacity = past + 3;
+    const size_t n = (size_t)capacity * (size_t)K * 2;
+    float *kv = numbers(n, 9);
+    uint16_t *halves = malloc(n * sizeof *halves);
+    gn_mat q = matrix(1, Q, 1), k = matrix(1, K, 2), v = matrix(1, K, 3), y = matrix(1, Q, 4);
+    through_halves(kv, n);
+    through_halves(k.data, (size_t)k.stride);
+    through_halves(v.data, (size_t)v.stride);
+    for (size_t i = 0; i < n; i++)
+        halves[i] = gn_f32_to_f16(kv[i]);
+    gn_mat gq = mat_on_gpu(p, q), gk = mat_on_gpu(p, k), gv = mat_on_gpu(p, v),
+           gy = mat_on_gpu(p, y);
+    const gn_memory here = {y.data, kv, capacity},
+                    there = {gy.data, on_gpu(p, halves, n * sizeof *halves), capacity};
+    gn_lane a = {.count = 1, .past = past, .from = here, .to = here}, b = a;
+    b.from = b.to = there;
+    gn_attend(p.cpu, y, q, k, v, h.dims, 0.7f, &(gn_lanes){1, &a}, 0);
+    const gn_lanes lanes = {1, &b};
+    gn_step_begin(p.gpu, GN_WRITE, &lanes);
+    gn_attend(p.gpu, gy, gq, gk, gv, h.dims, 0.7f, &lanes, 0);
+    gn_step_end(p.gpu);
+    CHECK(near(p, gy, y, 1e-5));
+    p.gpu->op->free(p.gpu, there.kv);
+    free(kv);
+    free(halves);
+    drop(p, q, gq);
+    drop(p, k, gk);
+    drop(p, v, gv);
+    drop(p, y, gy);
+}
+
+TEST(attention_of_what_is_written_joins_splits_of_a_past_of_halves) {
+    pair p = open_pair(false);
+    static const heads h[] = {{6, 2, 64}, {4, 1, 80}, {3, 1, 128}, {4, 2, 256}};
+    for (int k = 0; k < 4; k++) {
+        compare_written(p, h[k], 40);
+        compare_written(p, h[k], 1030);
+    }
     close_pair(p);
 }
 
