@@ -229,11 +229,13 @@ static void accept(loop *l, gn_job *j, int32_t id, const gn_logprob *score, cons
 
 /* ---- steps ----------------------------------------------------------------- */
 
-/* Ids that a job's draw can be made of where the logits are far away, and nobody asks for them
- * afterwards; 0: it needs all of them. It is the job's own affair, whoever shares the step. */
+/* Ids that a job's draw can be made of where the logits are far away; 0: it needs all of them, or
+ * whoever hears of an answer's first token has them in the session. It is the job's own affair,
+ * whoever shares the step. */
 static int few_enough(const loop *l, gn_job *j) {
+    const bool heard = !j->work->own && j->ids.count == 0;
     j->work->sampler.how = j->sampling; /* a hook may have changed it */
-    return l->g->device->host || !j->work->own || j->limit == 0
+    return l->g->device->host || heard || j->limit == 0
                ? 0
                : gn_sampler_wants(&j->work->sampler, MOST_LIKELY);
 }
@@ -262,6 +264,15 @@ static bool draw_rows(loop *l, gn_mat m, int at, const int *few, gn_error *e) {
                     "the model's logits are not finite; its weights are damaged");
     }
     return true;
+}
+
+/* A session that goes on after its answer has the logits it ended with. */
+static bool keep_last(const loop *l, gn_job *j, gn_mat m, int i, gn_error *e) {
+    gn_session *s = j->work->session;
+    const size_t V = (size_t)m.cols;
+    return j->work->own || !j->stopped || s->has_logits ||
+           (gn_read(l->g->device, s->logits, m.data + (size_t)i * V, V * sizeof(float), e) &&
+            gn_session_took(s, NULL, 0, s->logits, e));
 }
 
 /* Draw from the likeliest ids; what is said of the one that was drawn is said there, too. */
@@ -303,6 +314,7 @@ static bool sample_rows(loop *l, int rows, gn_error *e) {
                 accept(l, j, l->id[i], &l->score[i], mine);
             else if (j->limit == 0)
                 j->stopped = GN_STOP_LENGTH;
+            ok = keep_last(l, j, m, i, e);
         }
         free(tops);
         free(few);

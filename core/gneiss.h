@@ -118,7 +118,8 @@ void gn_session_free(gn_session *s); /* NULL is fine */
 
 int64_t gn_session_count(const gn_session *s);      /* tokens read */
 const int32_t *gn_session_ids(const gn_session *s); /* [count], until the next feed */
-/* Logits after the last token, [V] f32 on the host; NULL before the first. */
+/* Logits after the last token, [V] f32 on the host; NULL before the first. A session that an answer
+ * is given in has them when the first token is told and when the answer has ended. */
 const float *gn_session_logits(const gn_session *s);
 size_t gn_session_bytes(const gn_session *s); /* what a fork of it would cost */
 

@@ -243,8 +243,9 @@ bool gn_cuda_logprobs(gn_device *d, gn_logprob *out, gn_top *top, int k, gn_mat 
         GN_LAUNCH(best, dim3((unsigned)R), THREADS, c->stream, likely, k, padded, logits, row);
     }
     gn_cuda_check(c, cudaGetLastError(), "starting a kernel");
-    std::vector<row_says> says(R);
-    if (!d->op->read(d, says.data(), row, R * sizeof(row_says), e))
+    /* Both in one copy: whoever writes waits for it once a token. */
+    std::vector<row_says> says((bytes[2] + bytes[3] + sizeof(row_says) - 1) / sizeof(row_says));
+    if (!d->op->read(d, says.data(), row, bytes[2] + R * (size_t)sorted * sizeof *top, e))
         return false;
     for (size_t r = 0; r < R; r++) {
         if (!says[r].numbers || !says[r].some)
@@ -257,5 +258,8 @@ bool gn_cuda_logprobs(gn_device *d, gn_logprob *out, gn_top *top, int k, gn_mat 
     }
     if (k > MOST_K)
         return best_on_host(d, top, k, in, says.data(), e);
-    return !k || d->op->read(d, top, likely, R * (size_t)k * sizeof *top, e);
+    if (k)
+        memcpy(top, reinterpret_cast<uint8_t *>(says.data()) + bytes[2],
+               R * (size_t)k * sizeof *top);
+    return true;
 }

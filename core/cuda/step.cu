@@ -129,7 +129,9 @@ static const int32_t *send_table(gn_cuda *c) {
     const size_t lanes = c->lanes.size() * sizeof(gn_device_lane);
     const size_t owners = (size_t)c->rows * sizeof(int), ints = c->ints.size() * sizeof(int32_t);
     const size_t all = lanes + owners + ints;
-    if (!stages(c, all ? all : 1))
+    if (all == 0)
+        return NULL;
+    if (!stages(c, all))
         return NULL;
     uint8_t *to = c->stage[c->next_stage];
     gn_cuda_check(c, cudaEventSynchronize(c->staged[c->next_stage]), "waiting for it");
@@ -143,9 +145,8 @@ static const int32_t *send_table(gn_cuda *c) {
             owner[c->lanes[i].first + t] = (int)i;
     if (ints)
         memcpy(to + lanes + owners, c->ints.data(), ints);
-    if (all)
-        gn_cuda_check(c, cudaMemcpyAsync(c->on_device, to, all, cudaMemcpyHostToDevice, c->stream),
-                      "a copy to it");
+    gn_cuda_check(c, cudaMemcpyAsync(c->on_device, to, all, cudaMemcpyHostToDevice, c->stream),
+                  "a copy to it");
     gn_cuda_check(c, cudaEventRecord(c->staged[c->next_stage], c->stream), "a copy to it");
     c->next_stage = (c->next_stage + 1) % gn_cuda::STAGES;
     c->table.lane = reinterpret_cast<gn_device_lane *>(c->on_device);
