@@ -117,10 +117,11 @@ static bool fits_gpu(const gn_engine *g, const gn_cuda_card *card, size_t work, 
         e, GN_NO_MEMORY,
         "the model needs %.2f GiB of the GPU (weights %.2f, states %.2f, steps %.2f) and "
         "%.2f of its %.2f GiB are free; a smaller --state-mem or --batch-tokens needs "
-        "less",
+        "less%s",
         (double)need / (1 << 30), (double)weights / (1 << 30), (double)states / (1 << 30),
         (double)(plan + work) / (1 << 30), (double)card->free / (1 << 30),
-        (double)card->total / (1 << 30));
+        (double)card->total / (1 << 30),
+        card->count > 1 ? ", and CUDA_VISIBLE_DEVICES chooses another GPU" : "");
 }
 
 static bool open_cuda(gn_engine *g, const gn_engine_options *o, gn_error *e) {
@@ -177,6 +178,27 @@ static bool make_model(gn_engine *g, gn_error *e) {
     return g->plan != NULL;
 }
 
+/* Weights and working memory on the device that was chosen. */
+static bool fill(gn_engine *g, const gn_engine_options *o, gn_error *e) {
+    return (g->weights = gn_weights_open(g->device, &g->config, g->tensors, &g->warnings,
+                                         o->progress, o->user, e)) != NULL &&
+           make_model(g, e);
+}
+
+/* A GPU that fills up or fails while a model is put on it was none that could be used: whoever left
+ * the choice gets the processor. */
+static bool fill_another(gn_engine *g, const gn_engine_options *o, gn_error *e) {
+    if ((o->backend && strcmp(o->backend, "auto") != 0) || !gn_engine_lost(g, e))
+        return false;
+    snprintf(g->no_gpu, sizeof g->no_gpu, "%s", e->message);
+    gn_weights_free(g->weights);
+    gn_device_close(g->device);
+    g->weights = NULL;
+    g->device = NULL;
+    *e = (gn_error){0};
+    return open_cpu(g, e) && fill(g, o, e);
+}
+
 static bool open_all(gn_engine *g, const char *path, const gn_engine_options *o, gn_error *e) {
     gn_str folder = {0};
     g->tensors = gn_tensors_open(path, e);
@@ -185,18 +207,16 @@ static bool open_all(gn_engine *g, const char *path, const gn_engine_options *o,
     const bool has_folder = folder_of(path, gn_tensors_container(g->tensors), &folder);
     const char *dir = has_folder ? gn_str_text(&folder) : NULL;
 
-    bool ok = gn_str_ok(&folder, e) && read_config(g, dir, e) && open_device(g, o, e) &&
-              (g->weights = gn_weights_open(g->device, &g->config, g->tensors, &g->warnings,
-                                            o->progress, o->user, e)) != NULL &&
-              gn_engine_read_texts(g, dir, o, e);
+    bool ok = gn_str_ok(&folder, e) && read_config(g, dir, e) && open_device(g, o, e);
+    const size_t said = g->warnings.len;
+    if (ok && !fill(g, o, e)) {
+        gn_str_cut(&g->warnings, said); /* it is said again */
+        ok = fill_another(g, o, e);
+    }
+    ok = ok && gn_engine_read_texts(g, dir, o, e);
     gn_str_release(&folder);
-    if (!ok)
-        return false;
-
-    g->context = g->config.context;
-    if (o->ctx > 0)
-        g->context = o->ctx;
-    return make_model(g, e);
+    g->context = o->ctx > 0 ? o->ctx : g->config.context;
+    return ok;
 }
 
 gn_engine *gn_engine_open(const char *path, const gn_engine_options *o, gn_error *e) {

@@ -153,12 +153,15 @@ static bool no_gpu(gn_error *e, cudaError_t why, const gn_cuda_card *card) {
     if (visible && (why == cudaErrorNoDevice || why == cudaSuccess))
         return gn_fail(e, GN_DEVICE, "CUDA_VISIBLE_DEVICES='%.40s' shows no GPU", visible);
     if (why == cudaErrorNoDevice || why == cudaSuccess)
-        return gn_fail(e, GN_DEVICE, "there is a NVIDIA driver but no GPU on this machine");
+        return gn_fail(e, GN_DEVICE, "there is an NVIDIA driver but no GPU on this machine");
     return gn_fail(e, GN_DEVICE, "no GPU can be used: %s", cudaGetErrorString(why));
 }
 
+GN_KERNEL(32) nothing(int) {}
+
 extern "C" bool gn_cuda_module_find(gn_cuda_card *out, gn_error *e) {
     cudaDeviceProp p;
+    cudaFuncAttributes of_nothing;
     *out = gn_cuda_card();
     cudaDriverGetVersion(&out->driver);
     cudaRuntimeGetVersion(&out->toolkit);
@@ -172,12 +175,23 @@ extern "C" bool gn_cuda_module_find(gn_cuda_card *out, gn_error *e) {
     out->major = p.major;
     out->minor = p.minor;
     if (p.major < LEAST_MAJOR)
-        return gn_fail(e, GN_DEVICE, "the GPU '%s' is of generation %d.%d; %d.0 is the oldest used",
-                       out->name, p.major, p.minor, (int)LEAST_MAJOR);
+        return gn_fail(e, GN_DEVICE,
+                       "the GPU '%s' is of generation %d.%d; %d.0 is the oldest used%s", out->name,
+                       p.major, p.minor, (int)LEAST_MAJOR,
+                       out->count > 1 ? ", and CUDA_VISIBLE_DEVICES chooses another" : "");
     err = cudaSetDevice(0);
     if (err == cudaSuccess)
         err = cudaMemGetInfo(&out->free, &out->total);
-    return err == cudaSuccess || no_gpu(e, err, out);
+    if (err != cudaSuccess)
+        return no_gpu(e, err, out);
+    if (cudaFuncGetAttributes(&of_nothing, nothing) != cudaSuccess) {
+        cudaGetLastError();
+        return gn_fail(e, GN_DEVICE,
+                       "this gneiss was not built for the GPU '%s' of generation %d.%d "
+                       "(GNEISS_CUDA_ARCHITECTURES)",
+                       out->name, p.major, p.minor);
+    }
+    return true;
 }
 
 static bool start(gn_cuda *c, size_t work, gn_error *e) {

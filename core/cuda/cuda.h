@@ -15,17 +15,18 @@ typedef struct gn_cuda_options {
     size_t work; /* bytes to work in, of gn_cuda_work_bytes(): taken at once */
 } gn_cuda_options;
 
-/* What the first usable GPU has. */
+/* What the first visible GPU has: CUDA counts the fastest first. */
 typedef struct gn_cuda_card {
     char name[128];
     int major, minor;    /* of its instruction set: 9, 0 for sm_90 */
-    int count;           /* GPUs that are visible; the first one is taken */
+    int count;           /* GPUs that are visible */
     size_t free, total;  /* bytes of memory */
     int driver, toolkit; /* 12040 for 12.4 */
 } gn_cuda_card;
 
 /* What the GPU is, without taking it. GN_DEVICE, and why, when there is none that can be used:
- * no module, no driver, one that is older than the toolkit, no device, an old device. */
+ * no module, no driver, one that is older than the toolkit, no device, an old device, or one that
+ * the module was not built for. */
 bool gn_cuda_find(gn_cuda_card *out, gn_error *e);
 
 /* GN_DEVICE as above. Closing it ends every use of the GPU. */

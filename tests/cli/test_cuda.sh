@@ -21,7 +21,7 @@ cpu_and_gpu_write_the_same() {
     [ -n "$a" ] && same "$a" "$b"
 }
 auto_takes_the_gpu() { says "Emulated GPU" gpu $roomy one -v; }
-auto_says_why_not() { says "no GPU: there is a NVIDIA driver but no GPU on this machine" gpu devices=0 one -v; }
+auto_says_why_not() { says "no GPU: there is an NVIDIA driver but no GPU on this machine" gpu devices=0 one -v; }
 auto_still_answers() { gpu devices=0 one; }
 info_says_why_not() { says "the model needs" gpu memory=1000 "$gneiss" info "$model"; }
 without_one_it_is_an_error() {

@@ -94,6 +94,7 @@ enum cudaError_t {
     cudaErrorInsufficientDriver = 35,
     cudaErrorNoDevice = 100,
     cudaErrorInvalidDevice = 101,
+    cudaErrorNoKernelImageForDevice = 209,
     cudaErrorIllegalAddress = 700,
     cudaErrorLaunchOutOfResources = 701,
     cudaErrorStreamCaptureUnsupported = 900,
@@ -107,6 +108,9 @@ enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal = 1 };
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
 enum cudaDeviceAttr { cudaDevAttrMemoryPoolsSupported = 115 };
 
+struct cudaFuncAttributes {
+    int numRegs;
+};
 struct cudaDeviceProp {
     char name[256];
     size_t totalGlobalMem;
@@ -180,6 +184,7 @@ struct emu_setup {
     int runtime = 13000;      /* of the toolkit this was built with */
     size_t memory = 8u << 20; /* KiB of memory of each device */
     int major = 9, minor = 0;
+    int built = 8; /* the oldest generation that kernels were compiled for */
     /* After so many, every one from then on fails: */
     long fail_alloc = -1;   /* allocations of device memory, for want of it */
     long fail_pinned = -1;  /* and of the host's */
@@ -192,6 +197,10 @@ struct emu_setup {
     unsigned seed = 0;      /* order of threads and blocks */
 };
 extern emu_setup emu;
+template <class F> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *a, F *) {
+    a->numRegs = 0;
+    return emu.major < emu.built ? cudaErrorNoKernelImageForDevice : cudaSuccess;
+}
 /* "devices=2,memory=65536,lose=100,...": what $EMULATED_GPU holds; false for a word it does not
  * know. Read once, by the first call of the runtime. */
 extern "C" {
@@ -200,6 +209,8 @@ void emu_reset();          /* as if the process had just begun; leaks stay */
 size_t emu_in_use();       /* bytes of device memory that are allocated */
 long emu_allocs();         /* allocations asked for so far */
 long emu_copies();         /* copies */
+long emu_copied_back();    /* bytes of those to the host */
+long emu_waits();          /* times somebody waited for a stream */
 long emu_launches();       /* kernels run so far */
 long emu_graph_launches(); /* graphs launched so far */
 }

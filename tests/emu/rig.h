@@ -17,6 +17,8 @@ typedef struct emulator {
     size_t (*in_use)(void);
     long (*allocs)(void);
     long (*copies)(void);
+    long (*copied_back)(void);
+    long (*waits)(void);
     long (*launches)(void);
     long (*graph_launches)(void);
 } emulator;
@@ -51,11 +53,13 @@ static inline void emu_load(void) {
     *(void **)&emu.in_use = dlsym(module, "emu_in_use");
     *(void **)&emu.allocs = dlsym(module, "emu_allocs");
     *(void **)&emu.copies = dlsym(module, "emu_copies");
+    *(void **)&emu.copied_back = dlsym(module, "emu_copied_back");
+    *(void **)&emu.waits = dlsym(module, "emu_waits");
     *(void **)&emu.launches = dlsym(module, "emu_launches");
     *(void **)&emu.graph_launches = dlsym(module, "emu_graph_launches");
     if (!emu.configure)
-        emu =
-            (emulator){no_setup, no_reset, nothing_in_use, no_count, no_count, no_count, no_count};
+        emu = (emulator){no_setup, no_reset, nothing_in_use, no_count, no_count,
+                         no_count, no_count, no_count,       no_count};
     emu.reset();
     emu.configure("memory=1048576");
 }

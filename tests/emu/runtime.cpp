@@ -32,7 +32,7 @@ struct emu_event {
 namespace {
 std::map<void *, size_t> device_memory, pinned;
 size_t in_use;
-long allocs, pins, copies, captures, instances, starts, launches, graphs;
+long allocs, pins, copies, captures, instances, starts, launches, graphs, copied_back, waits;
 cudaError_t lost = cudaSuccess, last = cudaSuccess;
 bool configured;
 
@@ -129,6 +129,7 @@ bool emu_configure(const char *text) {
                      {"driver", nullptr, &emu.driver},
                      {"runtime", nullptr, &emu.runtime},
                      {"major", nullptr, &emu.major},
+                     {"built", nullptr, &emu.built},
                      {"minor", nullptr, &emu.minor},
                      {"fail", &emu.fail_alloc, nullptr},
                      {"lose", &emu.lose_device, nullptr},
@@ -166,12 +167,15 @@ bool emu_configure(const char *text) {
 void emu_reset() {
     emu = emu_setup();
     allocs = pins = copies = captures = instances = starts = launches = graphs = 0;
+    copied_back = waits = 0;
     lost = last = cudaSuccess;
     configured = true;
 }
 size_t emu_in_use() { return in_use; }
 long emu_allocs() { return allocs; }
 long emu_copies() { return copies; }
+long emu_copied_back() { return copied_back; }
+long emu_waits() { return waits; }
 long emu_launches() { return launches; }
 long emu_graph_launches() { return graphs; }
 
@@ -313,6 +317,8 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
         return cudaSuccess;
     }
     put(s, [=] { memcpy(to, from, bytes); });
+    if (kind == cudaMemcpyDeviceToHost)
+        copied_back += static_cast<long>(bytes);
     if (kind == cudaMemcpyDeviceToHost && !within(pinned, to, bytes))
         drain(s);
     return say(lost);
@@ -337,6 +343,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t s) {
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
     if (s->capturing)
         return say(cudaErrorStreamCaptureUnsupported);
+    waits++;
     drain(s);
     return say(lost);
 }

@@ -111,27 +111,37 @@ TEST(a_chat_left_to_choose_goes_on_with_the_processor_wherever_the_gpu_fails) {
     }
 }
 
-TEST(who_asked_for_the_gpu_is_told_and_the_next_message_is_the_processors) {
-    if (!emulated())
-        return;
-    const measure m = of_whole_ones();
+static void is_told(const measure *m, const char *fault, const char *why) {
     chat_rig r;
     char text[128], setup[96];
-    snprintf(setup, sizeof setup, "%s,lose=%ld", ROOMY, m.first_launch + 20);
+    snprintf(setup, sizeof setup, "%s,%s", ROOMY, fault);
     gpu_is(setup);
     if (!open_chat(&r, "cuda"))
         return;
     CHECK(rig_say(&r, said[0]) && rig_say(&r, said[1]));
-    CHECK(strstr(gn_str_text(&r.tui.note), "the GPU failed") != NULL);
+    if (!CHECK(strstr(gn_str_text(&r.tui.note), why) != NULL))
+        printf("  %s: '%s'\n", fault, gn_str_text(&r.tui.note));
     CHECK(strstr(gn_str_text(&r.tui.note), "the next message is answered by the processor"));
     keep_text(&r, text);
-    CHECK_TEXT(text, m.text[0]); /* the first answer is where it was */
+    CHECK_TEXT(text, m->text[0]); /* the first answer is where it was */
     CHECK_TEXT(gn_str_text(&(gn_str){.data = (char *)gn_line_text().data}), said[1]);
     CHECK(rig_say(&r, said[1]));
     CHECK(strstr(gn_str_text(&r.tui.note), "goes on with the processor") != NULL);
     keep_text(&r, text);
-    CHECK_TEXT(text, m.text[1]);
+    CHECK_TEXT(text, m->text[1]);
     rig_close(&r);
+    CHECK(emu.in_use() == 0);
+}
+
+TEST(who_asked_for_the_gpu_is_told_and_the_next_message_is_the_processors) {
+    if (!emulated())
+        return;
+    const measure m = of_whole_ones();
+    char fault[64];
+    snprintf(fault, sizeof fault, "lose=%ld", m.first_launch + 20);
+    is_told(&m, fault, "the GPU failed");
+    snprintf(fault, sizeof fault, "fail=%ld", m.first_alloc);
+    is_told(&m, fault, "the GPU is out of memory");
 }
 
 TEST(graphs_that_cannot_be_had_cost_no_answer) {

@@ -54,10 +54,14 @@ TEST(without_a_gpu_auto_says_why_and_cuda_is_one_clear_error) {
     } bad[] = {
         {"driver=0", NULL, "there is no NVIDIA driver on this machine"},
         {"driver=12040", NULL, "knows CUDA up to 12.4 and gneiss was built with 13.0"},
-        {"devices=0", NULL, "there is a NVIDIA driver but no GPU"},
+        {"devices=0", NULL, "there is an NVIDIA driver but no GPU"},
         {"devices=2", "", "CUDA_VISIBLE_DEVICES='' shows no GPU"},
+        {"devices=2", "-1", "CUDA_VISIBLE_DEVICES='-1' shows no GPU"},
         {"major=7,minor=5", NULL, "generation 7.5; 8.0 is the oldest"},
+        {"major=7,devices=2", NULL, "8.0 is the oldest used, and CUDA_VISIBLE_DEVICES chooses"},
+        {"major=9,built=10", NULL, "not built for the GPU 'Emulated GPU' of generation 9.0"},
         {"memory=70000", NULL, "the model needs"},
+        {"memory=70000,devices=2", NULL, "and CUDA_VISIBLE_DEVICES chooses another GPU"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         gn_error e = {0};
@@ -75,6 +79,37 @@ TEST(without_a_gpu_auto_says_why_and_cuda_is_one_clear_error) {
             printf("  %s\n", e.message);
         CHECK(emu.in_use() == 0);
         unsetenv("CUDA_VISIBLE_DEVICES");
+    }
+}
+
+static bool names_gpu(const char *said) { return strstr(said, "GPU") || strstr(said, "on cuda"); }
+
+TEST(a_gpu_that_fails_while_a_model_is_put_on_it_is_none_that_auto_takes) {
+    if (!emulated())
+        return;
+    gn_error e = {0};
+    gpu_is(ROOMY);
+    gn_engine *g = sure("auto", false);
+    const long allocs = emu.allocs(), copies = emu.copies();
+    CHECK(strcmp(g->device->name, "cuda") == 0);
+    gn_engine_close(g);
+    CHECK(allocs > 20 && copies > 20);
+    for (int i = 0; i < 12; i++) {
+        char setup[64];
+        const bool full = i % 2 == 0;
+        snprintf(setup, sizeof setup, "%s,%s=%ld", ROOMY, full ? "fail" : "fail_copy",
+                 (full ? allocs - 1 : copies - 1) * (i / 2) / 5);
+        gpu_is(setup);
+        g = sure("auto", false);
+        if (!CHECK(strcmp(g->device->name, "cpu") == 0 && names_gpu(gn_engine_no_gpu(g))))
+            printf("  %s: '%s'\n", setup, gn_engine_no_gpu(g));
+        CHECK_TEXT(gn_engine_warnings(g), "");
+        gn_engine_close(g);
+        gpu_is(setup);
+        CHECK(!open_on("cuda", false, &e) && (e.code == GN_DEVICE || e.code == GN_NO_MEMORY));
+        if (!CHECK(names_gpu(e.message)))
+            printf("  %s: %s\n", setup, e.message);
+        CHECK(emu.in_use() == 0);
     }
 }
 
@@ -390,6 +425,78 @@ TEST(fast_answers_are_the_cpus_and_steps_are_replayed) {
     generate(cpu, true, &c);
     CHECK(memcmp(a.id, c.id, sizeof a.id) == 0);
     CHECK(!emulated() || emu.graph_launches() - before >= 8);
+    gn_engine_close(g);
+    gn_engine_close(cpu);
+}
+
+/* An answer of at most n tokens in a session that has read 20; what it leaves there. Its length. */
+static int answer_in(gn_engine *g, int n, int32_t *id, float *logits, int64_t *count) {
+    gn_error e = {0};
+    int32_t prompt[20];
+    some_ids(prompt, 20);
+    gn_session *s = gn_session_new(g, &e);
+    gn_job job = {
+        .session = s, .prompt = prompt, .n_prompt = 20, .limit = n, .top = 3, .sampling = how};
+    gn_job *list[] = {&job};
+    CHECK(gn_generate(g, list, 1, NULL, &e) && job.ids.count <= (size_t)n);
+    memcpy(id, job.ids.id, job.ids.count * sizeof *id);
+    if (CHECK(gn_session_logits(s) != NULL))
+        memcpy(logits, gn_session_logits(s), (size_t)gn_engine_vocab(g) * sizeof *logits);
+    *count = gn_session_count(s);
+    n = (int)job.ids.count;
+    gn_job_release(&job);
+    gn_session_free(s);
+    return n;
+}
+
+static bool logits_near(const float *a, const float *b, long bytes) {
+    for (long v = 0; v < bytes / (long)sizeof(float); v++)
+        if (!(fabsf(a[v] - b[v]) < 1e-3f))
+            return false;
+    return true;
+}
+
+TEST(a_written_token_is_waited_for_once_and_brings_no_logits_along) {
+    if (!emulated())
+        return;
+    int32_t a[40], b[40];
+    float want[512], got[512];
+    int64_t read;
+    gpu_is(ROOMY);
+    gn_engine *g = sure("cuda", true), *cpu = sure("cpu", true);
+    g->n_eos = cpu->n_eos = 0;
+    const long V = (long)sizeof(float) * gn_engine_vocab(g);
+    static const gn_sampling ways[] = {{0}, {.temp = 0.9f, .top_k = 5, .seed = 4}};
+    for (int i = 0; i < 2; i++) {
+        long back[2], waits[2];
+        how = ways[i];
+        answer_in(g, 2, b, got, &read); /* memory to work in is there from now on */
+        for (int k = 0; k < 2; k++) {   /* 30 tokens more */
+            back[k] = emu.copied_back();
+            waits[k] = emu.waits();
+            answer_in(g, k ? 40 : 10, b, got, &read);
+            back[k] = emu.copied_back() - back[k];
+            waits[k] = emu.waits() - waits[k];
+        }
+        answer_in(cpu, 40, a, want, &read);
+        CHECK(memcmp(a, b, sizeof a) == 0 && read == 60);
+        CHECK(logits_near(want, got, V));
+        CHECK(waits[1] - waits[0] == 30);
+        CHECK(back[1] - back[0] < 30 * V); /* V is small here, and what is read is padded */
+    }
+    /* One that ends itself ends before its last token. */
+    int n = 5;
+    for (int i = 0; i < n; i++) /* one that comes for the first time */
+        if (a[i] == a[n]) {
+            n++;
+            i = -1;
+        }
+    g->n_eos = cpu->n_eos = 1;
+    g->eos[0] = cpu->eos[0] = a[n];
+    CHECK(answer_in(g, 40, b, got, &read) == n + 1 && read == 20 + n);
+    CHECK(answer_in(cpu, 40, b, want, &read) == n + 1 && read == 20 + n);
+    CHECK(logits_near(want, got, V));
+    how = (gn_sampling){0};
     gn_engine_close(g);
     gn_engine_close(cpu);
 }
