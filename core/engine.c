@@ -20,6 +20,7 @@ enum {
     LOGIT_BLOCK_BYTES = 16 << 20, /* logits are made in blocks of about this size */
     LEAST_LOGIT_ROWS = 16,
     DEFAULT_STATE_MEM = 512 << 20,
+    MOST_LANES = 32768, /* sequences of a step: a GPU's grids have an end */
 };
 
 static const char *copy_text(gn_slice text, char **to, gn_error *e) {
@@ -132,6 +133,12 @@ static bool open_cuda(gn_engine *g, const gn_engine_options *o, gn_error *e) {
                        "--mmap leaves the weights in the file, out of a GPU's reach");
     if (!gn_cuda_find(&card, e))
         return false;
+    if (c->ssm_state > GN_CUDA_MOST_STATE || c->experts > GN_CUDA_MOST_EXPERTS)
+        return gn_fail(e, GN_UNSUPPORTED,
+                       "the GPU takes states of at most %d rows and %d experts, and the model has "
+                       "%d and %d",
+                       (int)GN_CUDA_MOST_STATE, (int)GN_CUDA_MOST_EXPERTS, c->ssm_state,
+                       c->experts);
     g->batch_tokens = o->batch_tokens > 0 ? o->batch_tokens : DEFAULT_BATCH_CUDA;
     const int row =
         larger(larger(c->hidden, gn_ssm_inner(c)), larger(c->shared_ff, c->q_heads * c->head_dim));
@@ -174,7 +181,8 @@ static bool make_model(gn_engine *g, gn_error *e) {
                           .config = &g->config,
                           .weights = g->weights,
                           .layout = gn_layout_of(&g->config, g->device)};
-    g->plan = gn_plan_new(g->device, &g->config, T, T, T, logit_rows(g), e);
+    g->plan =
+        gn_plan_new(g->device, &g->config, T, T < MOST_LANES ? T : MOST_LANES, T, logit_rows(g), e);
     return g->plan != NULL;
 }
 

@@ -16,7 +16,6 @@ enum {
     CHUNK = GN_CHUNK,
     WARPS = CHUNK / 16, /* one for every sixteen tokens, or rows of S */
     THREADS = 32 * WARPS,
-    MOST_N = 256,
     ENOUGH = 128, /* blocks that fill a GPU */
 };
 
@@ -287,7 +286,7 @@ void gn_cuda_do_chunks(gn_cuda *c, const gn_command &k, const gn_table &t) {
     in.at = k.at;
     in.table = t;
     in.G = reinterpret_cast<float *>(c->scratch);
-    assert(in.N <= MOST_N && t.n <= 65535);
+    assert(in.N <= GN_CUDA_MOST_STATE && t.n <= 65535);
     GN_LAUNCH(
         couple,
         dim3((unsigned)gn_blocks((size_t)t.longest, CHUNK), (unsigned)in.groups, (unsigned)t.n),

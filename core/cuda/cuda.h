@@ -32,7 +32,11 @@ bool gn_cuda_find(gn_cuda_card *out, gn_error *e);
 /* GN_DEVICE as above. Closing it ends every use of the GPU. */
 gn_device *gn_cuda_open(const gn_cuda_options *o, gn_error *e);
 
-enum { GN_CUDA_WORKSPACE = 32 << 20 }; /* of those bytes: for cuBLAS */
+enum {
+    GN_CUDA_WORKSPACE = 32 << 20, /* of those bytes: for cuBLAS */
+    GN_CUDA_MOST_STATE = 256,     /* most N of a model it takes, */
+    GN_CUDA_MOST_EXPERTS = 1024,  /* and E */
+};
 
 /* Bytes the device needs to work in, beside weights, plan and states, for steps of so many tokens:
  * the longest row of a weight, and of a mixture the pairs a token has and its two widths. It grows

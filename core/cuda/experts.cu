@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { THREADS = 128, MOST_EXPERTS = 1024, MOST_ROWS = 32768 };
+enum { THREADS = 128, MOST_ROWS = 32768 };
 
 /* A warp for each token: U times the largest that was not taken, the lower expert on a tie. */
 GN_KERNEL(THREADS)
@@ -69,7 +69,7 @@ mix(gn_m y, gn_m out, gn_m gate) {
 void gn_cuda_do_route(gn_cuda *c, const gn_command &k) {
     const gn_m gate = k.m[0], logits = k.m[1];
     int32_t *expert = k.expert;
-    assert(logits.cols <= MOST_EXPERTS);
+    assert(logits.cols <= GN_CUDA_MOST_EXPERTS);
     if (gate.rows)
         GN_LAUNCH(route, dim3((unsigned)gn_blocks((size_t)gate.rows, THREADS / 32)), THREADS,
                   c->stream, gate, expert, logits);

@@ -19,13 +19,12 @@ enum {
     STEP = 32,  /* numbers of a row at a time */
     PITCH = 5, /* quads of 8 halves from row to row: one more than a step, against bank conflicts */
     SORTERS = 256,
-    MOST_EXPERTS = 1024,
 };
 
 /* first [E + 1]: where an expert's pairs begin; pair: the pairs, expert by expert. One block. */
 GN_KERNEL(SORTERS)
 sort_pairs(int *first, int *pair, const int32_t *expert, int pairs, int E) {
-    GN_SHARED(int, count, MOST_EXPERTS);
+    GN_SHARED(int, count, GN_CUDA_MOST_EXPERTS);
     const int tid = (int)threadIdx.x;
     for (int e = tid; e < E; e += SORTERS)
         count[e] = 0;
@@ -136,7 +135,7 @@ template <int F> GN_KERNEL(THREADS) grouped(grouped_in in) {
 
 void gn_cuda_sort_pairs(gn_cuda *c, int *first, int *pair, const int32_t *expert, int pairs,
                         int E) {
-    assert(E <= MOST_EXPERTS);
+    assert(E <= GN_CUDA_MOST_EXPERTS);
     GN_LAUNCH(sort_pairs, dim3(1), SORTERS, c->stream, first, pair, expert, pairs, E);
 }
 

@@ -17,7 +17,6 @@ enum {
     THREADS = COLUMNS * SLICES,
     WARPS = THREADS / 32,
     TILE = 16, /* tokens */
-    MOST_N = 256,
 };
 
 struct scan_in {
@@ -125,7 +124,7 @@ void gn_cuda_do_ssd(gn_cuda *c, const gn_command &k, const gn_table &t) {
     in.most = k.b;
     in.at = k.at;
     in.table = t;
-    assert(N <= MOST_N && t.n <= 65535);
+    assert(N <= GN_CUDA_MOST_STATE && t.n <= 65535);
     const dim3 grid((unsigned)gn_blocks((size_t)P, COLUMNS), (unsigned)heads, (unsigned)t.n);
     if (t.n == 0)
         return;

@@ -4,6 +4,7 @@
 #include "core/session.h"
 #include "tests/check.h"
 #include "tests/emu/rig.h"
+#include "tests/unit/temporary.h"
 
 static const char MODEL[] = "tests/oracle/models/hybrid_moe";
 static const char ROOMY[] = "memory=4194304";
@@ -110,6 +111,44 @@ TEST(a_gpu_that_fails_while_a_model_is_put_on_it_is_none_that_auto_takes) {
         if (!CHECK(names_gpu(e.message)))
             printf("  %s: %s\n", setup, e.message);
         CHECK(emu.in_use() == 0);
+    }
+}
+
+/* The model's config.json, a number in it being another. */
+static void another_config(const char *key, int value) {
+    char text[8192] = {0}, out[8300];
+    FILE *f = fopen("tests/oracle/models/hybrid_moe/config.json", "rb");
+    const size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    char *at = n ? strstr(text, key) : NULL;
+    if (f)
+        fclose(f);
+    if (!CHECK(at != NULL))
+        return;
+    at += strlen(key);
+    const char *rest = at + strcspn(at, ",\n}");
+    put("config.json", out,
+        (size_t)snprintf(out, sizeof out, "%.*s: %d%s", (int)(at - text), text, value, rest));
+}
+
+TEST(a_model_beyond_what_kernels_hold_is_not_for_the_gpu) {
+    static const struct {
+        const char *key;
+        int value;
+        const char *why;
+    } beyond[] = {{"\"mamba_d_state\"", 300, "the model has 300 and 5"},
+                  {"\"num_local_experts\"", 1025, "the model has 12 and 1025"}};
+    gpu_is(ROOMY);
+    char weights[512];
+    snprintf(weights, sizeof weights, "%s", in_folder("model.safetensors"));
+    CHECK(symlink(realpath("tests/oracle/models/hybrid_moe/model.safetensors", (char[4096]){0}),
+                  weights) == 0);
+    for (int i = 0; i < 2; i++) {
+        gn_error e = {0};
+        another_config(beyond[i].key, beyond[i].value);
+        const gn_engine_options o = {.backend = "cuda"};
+        CHECK(!gn_engine_open(in_folder(""), &o, &e) && e.code == GN_UNSUPPORTED);
+        if (!CHECK(strstr(e.message, beyond[i].why) != NULL))
+            printf("  %s\n", e.message);
     }
 }
 
