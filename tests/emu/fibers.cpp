@@ -9,8 +9,7 @@
 #if !defined(__x86_64__)
 #include <ucontext.h>
 #endif
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
+#if defined(GN_FIBERS_UNDER_ASAN)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -65,7 +64,7 @@ asm(".text\n"
     ".size emu_switch,.-emu_switch\n");
 #endif
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(GN_FIBERS_UNDER_ASAN)
 const void *main_stack; /* the scheduler's */
 size_t main_size;
 bool from_home; /* the last change was the scheduler's */
@@ -73,7 +72,7 @@ bool from_home; /* the last change was the scheduler's */
 
 /* Leave one fiber for another; ASan is told whose stack is whose. */
 void change(fiber *from, fiber *to, bool last) {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(GN_FIBERS_UNDER_ASAN)
     const bool home = to == &scheduler;
     from_home = from == &scheduler;
     __sanitizer_start_switch_fiber(last ? nullptr : &from->fake, home ? main_stack : to->stack,
@@ -86,7 +85,7 @@ void change(fiber *from, fiber *to, bool last) {
 #else
     swapcontext(&from->context, &to->context);
 #endif
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(GN_FIBERS_UNDER_ASAN)
     __sanitizer_finish_switch_fiber(from->fake, nullptr, nullptr);
 #endif
 }
@@ -107,7 +106,7 @@ void enter(int i) {
 }
 
 void first_breath() {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(GN_FIBERS_UNDER_ASAN)
     static const void *stack; /* not on a stack that is never left in order */
     static size_t size;
     __sanitizer_finish_switch_fiber(nullptr, &stack, &size);
