@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LEAST_MAJOR = 8, GENERATION = 2, WORKSPACE = GN_CUDA_WORKSPACE };
+enum { LEAST_MAJOR = 8, GENERATION = 3, WORKSPACE = GN_CUDA_WORKSPACE };
 
 void gn_cuda_check(gn_cuda *c, cudaError_t e, const char *during) {
     if (e == cudaSuccess || c->fault != cudaSuccess)

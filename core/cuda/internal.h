@@ -164,6 +164,10 @@ static inline int gn_wide(int cols) { return (cols + 7) / 8 * 8; }
  * and rounded numbers, which meet W's rounded, rounded and rest. */
 void gn_cuda_round(gn_cuda *c, uint16_t *to, float *scale, gn_m x, int parts);
 
+/* y = x Wᵀ + b of rounded rows, in one part: batch.cu, for linear.cu. */
+void gn_cuda_batch(gn_cuda *c, gn_m y, const uint16_t *x, const float *scale, const gn_w &w,
+                   const float *bias);
+
 /* Pairs by expert, and their products: grouped.cu, for experts.cu. */
 void gn_cuda_sort_pairs(gn_cuda *c, int *first, int *pair, const int32_t *expert, int pairs, int E);
 void gn_cuda_grouped(gn_cuda *c, gn_m y, const uint16_t *x, const float *scale, const gn_w &w,

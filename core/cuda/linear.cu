@@ -3,6 +3,7 @@
  * A few rows: a warp for each row of W reads it where it lies, widens it to f32 and multiplies it
  * with up to eight rows of x. A number's terms are summed in an order that only the length of the
  * row decides, so it does not matter who shares the step. Exact numerics do everything this way.
+ * More rows than that of what is written are batch.cu's.
  *
  * Many rows: W is widened to f16, a block of rows at a time, x is rounded to f16, and cuBLAS
  * multiplies them with f32 sums. A row of x that would leave f16's range is scaled by a power of
@@ -301,13 +302,19 @@ static bool many(const gn_cuda *c, const gn_command &k) {
     return gn_cuda_many(c, k.m[1].rows) && !(k.n & GN_LINEAR_F32);
 }
 
+/* A batch of answers, where neither f32 nor something near it is asked for. */
+static bool batched(const gn_cuda *c, const gn_command &k) {
+    return !c->exact && c->kind == GN_WRITE && k.m[1].rows > FEW &&
+           !(k.n & (GN_LINEAR_F32 | GN_LINEAR_FINE));
+}
+
 size_t gn_cuda_linear_room(const gn_cuda *c, const gn_command &k) {
-    if (!many(c, k))
+    if (!many(c, k) && !batched(c, k))
         return 0;
     const int parts = parts_of(k);
     const size_t wide = (size_t)(gn_wide(k.w[0].cols) * parts), T = (size_t)k.m[1].rows;
     return gn_align(T * wide * 2) + gn_align(T * sizeof(float)) +
-           gn_align((size_t)rows_at_once(k.w[0], parts) * wide * 2);
+           (many(c, k) ? gn_align((size_t)rows_at_once(k.w[0], parts) * wide * 2) : 0);
 }
 
 static void product(gn_cuda *c, gn_m y, const uint16_t *w, const uint16_t *x, int rows, int wide) {
@@ -322,7 +329,7 @@ void gn_cuda_do_linear(gn_cuda *c, const gn_command &k) {
     const gn_m y = k.m[0], x = k.m[1];
     const gn_w w = k.w[0];
     const float *bias = reinterpret_cast<const float *>(k.w[1].data);
-    if (!many(c, k)) {
+    if (!many(c, k) && !batched(c, k)) {
         gn_cuda_few(c, y, x, w, bias, NULL, 1);
         return;
     }
@@ -336,6 +343,10 @@ void gn_cuda_do_linear(gn_cuda *c, const gn_command &k) {
         gn_cuda_round(c, x16, scale, x, parts);
     c->rounded = x.data;
     c->rounded_parts = parts;
+    if (batched(c, k)) {
+        gn_cuda_batch(c, y, x16, scale, w, bias);
+        return;
+    }
     for (int first = 0; first < w.rows; first += some) {
         const int rows = w.rows - first < some ? w.rows - first : some;
         gn_m part = y;

@@ -28,6 +28,9 @@ extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 struct float4 {
     float x, y, z, w;
 };
+struct uint2 {
+    unsigned x, y;
+};
 struct uint4 {
     unsigned x, y, z, w;
 };

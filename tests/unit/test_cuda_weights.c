@@ -104,13 +104,52 @@ static double linear_off(pair p, int format, int T, int rows, gn_step_kind kind,
 
 TEST(a_few_rows_are_multiplied_in_f32_in_every_format) {
     pair p = open_pair(false);
-    static const int T[] = {1, 2, 5, 9};
+    static const int T[] = {1, 2, 5, 8};
     for (int f = 0; f < GN_FORMATS; f++)
         for (int i = 0; i < 4; i++) {
             const double off = linear_off(p, f, T[i], 37, GN_WRITE, i % 2);
             if (!CHECK(off < 1e-6))
                 printf("  %s, %d rows: %.2e\n", gn_format_of(f)->name, T[i], off);
         }
+    close_pair(p);
+}
+
+TEST(a_batch_of_rows_is_multiplied_in_f16_in_every_format) {
+    pair p = open_pair(false);
+    static const int T[] = {9, 64, 65};
+    for (int f = 0; f < GN_FORMATS; f++)
+        for (int i = 0; i < 3; i++) {
+            const double off = linear_off(p, f, T[i], 37 + 16 * i, GN_WRITE, (f + i) % 2);
+            if (!CHECK(off < 5e-4 && off > 1e-6)) /* f16 it is */
+                printf("  %s, %d rows: %.2e\n", gn_format_of(f)->name, T[i], off);
+        }
+    close_pair(p);
+}
+
+TEST(a_row_of_a_batch_does_not_know_how_many_others_there_are) {
+    pair p = open_pair(false);
+    gn_weight host = random_weight(GN_Q4_K, 1, 70, 768, 7), w = placed(p.gpu, host);
+    gn_mat x = matrix(130, 768, 1), y = matrix(130, 70, 2);
+    gn_mat gx = mat_on_gpu(p, x), ga = mat_on_gpu(p, y), gb = mat_on_gpu(p, y);
+    static const int cut[] = {0, 9, 73, 130};
+    gn_step_begin(p.gpu, GN_WRITE, &(gn_lanes){0});
+    gn_linear(p.gpu, gx, &(gn_product){ga, &w, NULL}, 1);
+    gn_step_end(p.gpu);
+    for (int i = 0; i < 3; i++) {
+        const int n = cut[i + 1] - cut[i];
+        const gn_mat some = {at(gx, cut[i], 0), n, 768, gx.stride},
+                     out = {at(gb, cut[i], 0), n, 70, gb.stride};
+        gn_step_begin(p.gpu, GN_WRITE, &(gn_lanes){0});
+        gn_linear(p.gpu, some, &(gn_product){out, &w, NULL}, 1);
+        gn_step_end(p.gpu);
+    }
+    const gn_mat a = back(p, ga), b = back(p, gb);
+    CHECK(same(a, b));
+    drop(p, a, ga);
+    drop(p, b, gb);
+    drop(p, x, gx);
+    free(y.data);
+    free((void *)host.data);
     close_pair(p);
 }
 
