@@ -75,6 +75,21 @@ first_light_killed_has_its_last_line() {
     wait $pid
     same 1 $? && grep -q "^ended by a signal" light.txt && tail -n 1 light.txt | grep -Eq '^[0-9]+ passed, [1-9][0-9]* failed'
 }
+first_light_says_which_goals_were_reached() {
+    cat >goals.txt <<'EOF'
+| model | test | threads | median | 10 .. 90 % | of roof | ratio | kept |
+| h350m-Q8_0 | pp512 | 1 | 300000.00 t/s | 1 .. 2 | |  | 3/3 |
+| h350m-Q8_0 | pp2048 | 1 | 250000.00 t/s | 1 .. 2 | |  | 3/3 |
+| h350m-Q8_0 | tg128 | 1 | 2499.90 t/s | 1 .. 2 | |  | 3/3 |
+| htiny-Q8_0 | tg128 | 1 | 9000.00 t/s | 1 .. 2 | |  | 3/3 |
+| h350m-Q8_0 | tg32b64 | 1 | 41000.00 t/s | 1 .. 2 | |  | 3/3 |
+EOF
+    "$root/tests/gpu/first-light" --goals "$work/goals.txt" >said.txt || return 1
+    same 4 "$(wc -l <said.txt)" && grep -q "^goal reached: .*, pp2048, 250000 of 250000" said.txt &&
+        grep -q "^goal missed: .*, tg128, 2499.9 of 2500" said.txt && grep -q "^goal reached: .*, tg32b64, 41000 of 40000" said.txt &&
+        grep -q "^goal not measured: tiny mixture in Q4_K_M, written, tg128, none of 1100" said.txt
+}
+check "first light says which goals were reached" first_light_says_which_goals_were_reached
 if [ -x "$build/gpu_bench_emu" ] && [ -x "$build/test_cuda_engine" ]; then
     check "first light passes and leaves every measurement" first_light_passes
     check "first light counts what fails and goes on" first_light_counts_what_fails
