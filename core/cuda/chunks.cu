@@ -8,25 +8,13 @@
  * lane walks the lane's chunks with S in its registers. A chunk never crosses a lane. Products are
  * of three TF32 each, which leaves them as good as f32: S is to last.
  */
-#include "core/cuda/internal.h"
-
-#include <assert.h>
+#include "core/cuda/ssd.cuh"
 
 enum {
     CHUNK = GN_CHUNK,
     WARPS = CHUNK / 16, /* one for every sixteen tokens, or rows of S */
     THREADS = 32 * WARPS,
     ENOUGH = 128, /* blocks that fill a GPU */
-};
-
-struct chunk_in {
-    gn_m y, x, dt, B, C;
-    const float *A, *D, *dt_bias;
-    int groups, P, N;
-    float least, most;
-    size_t at;
-    gn_table table;
-    float *G; /* [chunks of the step, groups, CHUNK, CHUNK]: C·B; where u > t unset */
 };
 
 /* d += a b with a of 16 x 8 and b of 8 x 8, each number in two TF32 parts. */
@@ -52,7 +40,7 @@ GN_FN float number(const gn_m &m, int row, int t, int tokens, int from, int n, i
 
 /* C·B of a chunk: a warp makes sixteen tokens' rows up to the diagonal. */
 GN_KERNEL(THREADS)
-couple(chunk_in in) {
+couple(ssd_in in) {
     const gn_device_lane lane = in.table.lane[blockIdx.z];
     const int first = (int)blockIdx.x * CHUNK, group = (int)blockIdx.y, from = group * in.N;
     if (first >= lane.count)
@@ -89,7 +77,7 @@ couple(chunk_in in) {
 }
 
 /* TILES: sixteens of rows of S a warp has; COLUMNS: of P a block has. */
-template <int TILES, int COLUMNS> GN_KERNEL_ROOMY(THREADS) walk(chunk_in in) {
+template <int TILES, int COLUMNS> GN_KERNEL_ROOMY(THREADS) walk(ssd_in in) {
     constexpr int PITCH = COLUMNS + 8, EIGHTS = COLUMNS / 8, ROWS = 16 * TILES * WARPS;
     GN_SHARED(float, state, ROWS *PITCH);
     GN_SHARED(float, X, CHUNK *PITCH); /* x' */
@@ -97,7 +85,7 @@ template <int TILES, int COLUMNS> GN_KERNEL_ROOMY(THREADS) walk(chunk_in in) {
     GN_SHARED(float, step, CHUNK);
     GN_SHARED(float, left, CHUNK); /* exp(a[last] - a) */
     const gn_device_lane lane = in.table.lane[blockIdx.z];
-    const int heads = in.dt.cols, h = (int)blockIdx.y, tid = (int)threadIdx.x;
+    const int heads = in.heads, h = (int)blockIdx.y, tid = (int)threadIdx.x;
     const int warp = tid / 32, g = tid % 32 / 4, t = tid % 4, m = 16 * warp;
     const int col0 = (int)blockIdx.x * COLUMNS, group = h * in.groups / heads, from = group * in.N;
     const size_t at = in.at + (size_t)h * (size_t)in.N * (size_t)in.P;
@@ -128,10 +116,8 @@ template <int TILES, int COLUMNS> GN_KERNEL_ROOMY(THREADS) walk(chunk_in in) {
             for (int k = 0; k < 2; k++) {
                 const int u = 2 * tid + k;
                 s[k] = 0.0f;
-                if (u < tokens) {
-                    const float v = gn_row(in.dt, row + u)[h] + in.dt_bias[h];
-                    s[k] = fmaxf(in.least, fminf(in.most, v > 20.0f ? v : log1pf(expf(v))));
-                }
+                if (u < tokens)
+                    s[k] = ssd_step(in, row + u, h);
                 step[u] = s[k];
                 sum = fmaf(s[k], in.A[h], sum);
             }
@@ -262,31 +248,14 @@ size_t gn_cuda_ssd_room(const gn_cuda *c, const gn_command &k, const gn_table &t
 }
 
 template <int TILES, int COLUMNS>
-static void by_columns(gn_cuda *c, const chunk_in &in, int heads, int blocks) {
+static void by_columns(gn_cuda *c, const ssd_in &in, int heads, int blocks) {
     GN_LAUNCH((walk<TILES, COLUMNS>), dim3((unsigned)blocks, (unsigned)heads, (unsigned)in.table.n),
               THREADS, c->stream, in);
 }
 
 void gn_cuda_do_chunks(gn_cuda *c, const gn_command &k, const gn_table &t) {
-    const int heads = k.m[2].cols;
-    chunk_in in;
-    in.y = k.m[0];
-    in.x = k.m[1];
-    in.dt = k.m[2];
-    in.B = k.m[3];
-    in.C = k.m[4];
-    in.A = reinterpret_cast<const float *>(k.w[0].data);
-    in.D = reinterpret_cast<const float *>(k.w[1].data);
-    in.dt_bias = reinterpret_cast<const float *>(k.w[2].data);
-    in.groups = k.n;
-    in.P = k.m[1].cols / heads;
-    in.N = k.m[3].cols / k.n;
-    in.least = k.a;
-    in.most = k.b;
-    in.at = k.at;
-    in.table = t;
-    in.G = reinterpret_cast<float *>(c->scratch);
-    assert(in.N <= GN_CUDA_MOST_STATE && t.n <= 65535);
+    const ssd_in in = gn_cuda_ssd_in(c, k, t);
+    const int heads = in.heads;
     GN_LAUNCH(
         couple,
         dim3((unsigned)gn_blocks((size_t)t.longest, CHUNK), (unsigned)in.groups, (unsigned)t.n),

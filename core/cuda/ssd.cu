@@ -7,9 +7,7 @@
  * writes it once. The order of every sum is the same whatever the step, so a text may be cut
  * anywhere, and what is generated is what would have been read.
  */
-#include "core/cuda/internal.h"
-
-#include <assert.h>
+#include "core/cuda/ssd.cuh"
 
 enum {
     COLUMNS = 8,
@@ -19,19 +17,8 @@ enum {
     TILE = 16, /* tokens */
 };
 
-struct scan_in {
-    gn_m y, x, dt, B, C;
-    const float *A, *D, *dt_bias;
-    int groups, P, N;
-    float least, most;
-    size_t at;
-    gn_table table;
-};
-
-GN_FN float softplus(float v) { return v > 20.0f ? v : log1pf(expf(v)); }
-
 /* ROWS: of S a thread has. */
-template <int ROWS> GN_KERNEL_ROOMY(THREADS) scan(scan_in in) {
+template <int ROWS> GN_KERNEL_ROOMY(THREADS) scan(ssd_in in) {
     GN_SHARED(float, B, TILE *ROWS *SLICES);
     GN_SHARED(float, C, TILE *ROWS *SLICES);
     GN_SHARED(float, X, TILE *COLUMNS);
@@ -39,7 +26,7 @@ template <int ROWS> GN_KERNEL_ROOMY(THREADS) scan(scan_in in) {
     GN_SHARED(float, keep, TILE);
     GN_SHARED(float, part, TILE *WARPS *COLUMNS);
     const gn_device_lane lane = in.table.lane[blockIdx.z];
-    const int heads = in.dt.cols, h = (int)blockIdx.y, tid = (int)threadIdx.x;
+    const int heads = in.heads, h = (int)blockIdx.y, tid = (int)threadIdx.x;
     const int p = tid % COLUMNS, slice = tid / COLUMNS, warp = tid / 32;
     const int col = (int)blockIdx.x * COLUMNS + p, group = h * in.groups / heads;
     const size_t at = in.at + (size_t)h * (size_t)in.N * (size_t)in.P + (size_t)col;
@@ -66,8 +53,7 @@ template <int ROWS> GN_KERNEL_ROOMY(THREADS) scan(scan_in in) {
             X[i] = c < in.P ? gn_row(in.x, row + t)[h * in.P + c] : 0.0f;
         }
         if (tid < tokens) {
-            const float dt = softplus(gn_row(in.dt, row + tid)[h] + in.dt_bias[h]);
-            const float s = fmaxf(in.least, fminf(in.most, dt));
+            const float s = ssd_step(in, row + tid, h);
             step[tid] = s;
             keep[tid] = expf(s * in.A[h]);
         }
@@ -107,31 +93,15 @@ template <int ROWS> GN_KERNEL_ROOMY(THREADS) scan(scan_in in) {
 }
 
 void gn_cuda_do_ssd(gn_cuda *c, const gn_command &k, const gn_table &t) {
-    const int heads = k.m[2].cols, P = k.m[1].cols / heads, N = k.m[3].cols / k.n;
-    scan_in in;
-    in.y = k.m[0];
-    in.x = k.m[1];
-    in.dt = k.m[2];
-    in.B = k.m[3];
-    in.C = k.m[4];
-    in.A = reinterpret_cast<const float *>(k.w[0].data);
-    in.D = reinterpret_cast<const float *>(k.w[1].data);
-    in.dt_bias = reinterpret_cast<const float *>(k.w[2].data);
-    in.groups = k.n;
-    in.P = P;
-    in.N = N;
-    in.least = k.a;
-    in.most = k.b;
-    in.at = k.at;
-    in.table = t;
-    assert(N <= GN_CUDA_MOST_STATE && t.n <= 65535);
-    const dim3 grid((unsigned)gn_blocks((size_t)P, COLUMNS), (unsigned)heads, (unsigned)t.n);
     if (t.n == 0)
         return;
     if (gn_cuda_chunked(c, t)) {
         gn_cuda_do_chunks(c, k, t);
         return;
     }
+    const ssd_in in = gn_cuda_ssd_in(c, k, t);
+    const int N = in.N;
+    const dim3 grid((unsigned)gn_blocks((size_t)in.P, COLUMNS), (unsigned)in.heads, (unsigned)t.n);
     if (N <= 16)
         GN_LAUNCH(scan<1>, grid, THREADS, c->stream, in);
     else if (N <= 32)
