@@ -17,10 +17,11 @@
 enum {
     DEFAULT_BATCH_CPU = 384,
     DEFAULT_BATCH_CUDA = 2048,
-    LOGIT_BLOCK_BYTES = 16 << 20, /* logits are made in blocks of about this size */
+    LOGIT_BLOCK_CPU = 16 << 20,  /* logits are made in blocks of about so many bytes; */
+    LOGIT_BLOCK_CUDA = 64 << 20, /* a GPU reads the whole head for each */
     LEAST_LOGIT_ROWS = 16,
     DEFAULT_STATE_MEM = 512 << 20,
-    MOST_LANES = 32768, /* sequences of a step: a GPU's grids have an end */
+    MOST_LANES = 32768, /* sequences of a step and rows of logits: a GPU's grids have an end */
 };
 
 static const char *copy_text(gn_slice text, char **to, gn_error *e) {
@@ -98,9 +99,11 @@ static bool open_cpu(gn_engine *g, gn_error *e) {
 }
 
 /* Rows of logits that are made at a time. */
-static int logit_rows(const gn_engine *g) {
-    const int64_t rows = LOGIT_BLOCK_BYTES / (4 * (int64_t)g->config.vocab), T = g->batch_tokens;
-    return (int)(rows < LEAST_LOGIT_ROWS ? LEAST_LOGIT_ROWS : rows > T ? T : rows);
+static int logit_rows(const gn_engine *g, bool gpu) {
+    const int64_t block = gpu ? LOGIT_BLOCK_CUDA : LOGIT_BLOCK_CPU,
+                  rows = block / (4 * (int64_t)g->config.vocab),
+                  most = g->batch_tokens < MOST_LANES ? g->batch_tokens : MOST_LANES;
+    return (int)(rows < LEAST_LOGIT_ROWS ? LEAST_LOGIT_ROWS : rows > most ? most : rows);
 }
 
 static int larger(int a, int b) { return a > b ? a : b; }
@@ -110,7 +113,8 @@ static bool fits_gpu(const gn_engine *g, const gn_cuda_card *card, size_t work, 
     /* Who asks for more states than usual gets what there is. */
     const size_t usual = DEFAULT_STATE_MEM, weights = gn_tensors_bytes(g->tensors),
                  states = g->state_mem < usual ? g->state_mem : usual,
-                 plan = gn_plan_bytes(&g->config, g->batch_tokens, g->batch_tokens, logit_rows(g)),
+                 plan = gn_plan_bytes(&g->config, g->batch_tokens, g->batch_tokens,
+                                      logit_rows(g, true)),
                  need = weights + states + plan + work;
     if (need <= card->free)
         return true;
@@ -181,8 +185,8 @@ static bool make_model(gn_engine *g, gn_error *e) {
                           .config = &g->config,
                           .weights = g->weights,
                           .layout = gn_layout_of(&g->config, g->device)};
-    g->plan =
-        gn_plan_new(g->device, &g->config, T, T < MOST_LANES ? T : MOST_LANES, T, logit_rows(g), e);
+    g->plan = gn_plan_new(g->device, &g->config, T, T < MOST_LANES ? T : MOST_LANES, T,
+                          logit_rows(g, !g->device->host), e);
     return g->plan != NULL;
 }
 
