@@ -1,5 +1,6 @@
 /* conv.cu - the causal depthwise convolution: a thread for each channel of a row, and then, when
- * nobody reads the old windows any more, one for each channel of a lane that moves them on. */
+ * nobody reads the old windows any more, one for each channel of a lane that moves them on. Where
+ * every lane is one row they are the same thread. */
 #include "core/cuda/internal.h"
 
 #include <assert.h>
@@ -7,7 +8,7 @@
 enum { THREADS = 128, MOST_ROWS = 32768, MOST_TAPS = 16 };
 
 GN_KERNEL(THREADS)
-convolve(gn_m y, gn_m x, gn_w w, const float *bias, size_t at, gn_table table) {
+convolve(gn_m y, gn_m x, gn_w w, const float *bias, size_t at, gn_table table, int single) {
     const int c = (int)(blockIdx.x * THREADS + threadIdx.x);
     if (c >= x.cols)
         return;
@@ -20,6 +21,7 @@ convolve(gn_m y, gn_m x, gn_w w, const float *bias, size_t at, gn_table table) {
         const gn_device_lane &lane = table.lane[owner];
         const int in = t - lane.first; /* rows of the lane before this one */
         const float *window = lane.from ? lane.from + at + c : NULL;
+        float *left = single && lane.to ? lane.to + at + c : NULL;
         float sum = bias ? bias[c] : 0.0f;
         for (int k = 0; k < W; k++) {
             const int back = W - 1 - k;
@@ -29,6 +31,8 @@ convolve(gn_m y, gn_m x, gn_w w, const float *bias, size_t at, gn_table table) {
             else if (window)
                 v = window[(size_t)(in + k) * (size_t)x.cols];
             sum = fmaf(tap[k], v, sum);
+            if (left && k > 0) /* row k - 1 was read before, should `to` be `from` */
+                left[(size_t)(k - 1) * (size_t)x.cols] = v;
         }
         gn_row(y, t)[c] = gn_silu(sum);
     }
@@ -61,11 +65,12 @@ void gn_cuda_do_conv(gn_cuda *c, const gn_command &k, const gn_table &t) {
     const int W = w.cols;
     const size_t at = k.at;
     const gn_table table = t;
+    const int single = t.longest == 1 && t.shortest == 1;
     const unsigned across = (unsigned)gn_blocks((size_t)x.cols, THREADS);
     assert(W >= 1 && W <= MOST_TAPS && table.n <= MOST_ROWS);
     if (x.rows)
         GN_LAUNCH(convolve, dim3(across, (unsigned)(x.rows < MOST_ROWS ? x.rows : MOST_ROWS)),
-                  THREADS, c->stream, y, x, w, bias, at, table);
-    if (table.n)
+                  THREADS, c->stream, y, x, w, bias, at, table, single);
+    if (table.n && !single)
         GN_LAUNCH(remember, dim3(across, (unsigned)table.n), THREADS, c->stream, x, W, at, table);
 }

@@ -47,10 +47,12 @@ struct gn_table {
     const gn_device_lane *lane; /* [n] */
     const int *lane_of;         /* [T] a row's lane; -1: none */
     int n, T;
-    int longest; /* bound of lane.count */
+    int longest; /* bounds of lane.count */
+    int shortest;
     int deepest; /* bound of past + count, a power of two in steps that may be replayed */
     int forks;   /* whether a lane's kv rows have to be copied */
     int chunks;  /* of all lanes */
+    int zero;
 };
 
 enum gn_op_code {
@@ -175,6 +177,8 @@ void gn_cuda_grouped(gn_cuda *c, gn_m y, const uint16_t *x, const float *scale, 
 
 void gn_cuda_do_rmsnorm(gn_cuda *c, const gn_command &k); /* norm.cu */
 void gn_cuda_do_gated(gn_cuda *c, const gn_command &k);
+/* x += a out, and of that x the norm that follows: one kernel for two commands. */
+void gn_cuda_do_axpy_rmsnorm(gn_cuda *c, const gn_command &axpy, const gn_command &norm);
 
 void gn_cuda_do_axpy(gn_cuda *c, const gn_command &k); /* rows.cu */
 void gn_cuda_do_scale(gn_cuda *c, const gn_command &k);

@@ -28,6 +28,23 @@ rmsnorm(gn_m y, gn_m x, const float *gain, float eps) {
         out[i] = gain[i] * (in[i] * by);
 }
 
+/* x += a out; y is x's norm. A thread reads again what it alone wrote. */
+GN_KERNEL(THREADS)
+axpy_rmsnorm(gn_m y, gn_m x, float a, gn_m out, const float *gain, float eps) {
+    GN_SHARED(float, part, THREADS / 32);
+    const float *more = gn_row(out, (int)blockIdx.x);
+    float *to = gn_row(y, (int)blockIdx.x), *in = gn_row(x, (int)blockIdx.x);
+    float sum = 0.0f;
+    for (int i = (int)threadIdx.x; i < x.cols; i += THREADS) {
+        const float v = fmaf(a, more[i], in[i]);
+        in[i] = v;
+        sum = fmaf(v, v, sum);
+    }
+    const float by = 1.0f / sqrtf(block_sum(sum, part) / (float)x.cols + eps);
+    for (int i = (int)threadIdx.x; i < x.cols; i += THREADS)
+        to[i] = gain[i] * (in[i] * by);
+}
+
 /* y may be x: a thread reads again what it alone wrote. */
 GN_KERNEL(THREADS)
 gated(gn_m y, gn_m x, gn_m z, const float *gain, int width, float eps) {
@@ -53,6 +70,13 @@ void gn_cuda_do_rmsnorm(gn_cuda *c, const gn_command &k) {
     const float eps = k.a;
     if (x.rows)
         GN_LAUNCH(rmsnorm, dim3((unsigned)x.rows), THREADS, c->stream, y, x, gain, eps);
+}
+
+void gn_cuda_do_axpy_rmsnorm(gn_cuda *c, const gn_command &axpy, const gn_command &norm) {
+    const gn_m y = norm.m[0], x = norm.m[1], out = axpy.m[1];
+    const float *gain = reinterpret_cast<const float *>(norm.w[0].data);
+    const float a = axpy.a, eps = norm.a;
+    GN_LAUNCH(axpy_rmsnorm, dim3((unsigned)x.rows), THREADS, c->stream, y, x, a, out, gain, eps);
 }
 
 void gn_cuda_do_gated(gn_cuda *c, const gn_command &k) {

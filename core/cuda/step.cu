@@ -75,6 +75,7 @@ static void begin(gn_cuda *c, gn_step_kind kind, const gn_lanes *lanes) {
         c->lanes.push_back(out);
         c->rows = l->first + l->count > c->rows ? l->first + l->count : c->rows;
         c->table.longest = l->count > c->table.longest ? l->count : c->table.longest;
+        c->table.shortest = i == 0 || l->count < c->table.shortest ? l->count : c->table.shortest;
         deepest = l->past + l->count > deepest ? l->past + l->count : deepest;
         if (out.to_kv && out.from_kv && out.to_kv != out.from_kv)
             c->table.forks = 1;
@@ -220,9 +221,22 @@ static void issue(gn_cuda *c, const gn_command &k, const int32_t *ints) {
     }
 }
 
+/* A sum that the norm after it is taken of: what is written waits for every kernel to begin. */
+static bool joined(const gn_command &k, const gn_command &next) {
+    return k.code == GN_OP_AXPY && next.code == GN_OP_RMSNORM && k.m[0].rows &&
+           memcmp(&k.m[0], &next.m[1], sizeof k.m[0]) == 0;
+}
+
 static void issue_all(gn_cuda *c, const int32_t *ints) {
-    for (const gn_command &k : c->list)
-        issue(c, k, ints);
+    for (size_t i = 0; i < c->list.size(); i++) {
+        if (i + 1 < c->list.size() && joined(c->list[i], c->list[i + 1])) {
+            c->rounded = NULL;
+            gn_cuda_do_axpy_rmsnorm(c, c->list[i], c->list[i + 1]);
+            i++;
+        } else {
+            issue(c, c->list[i], ints);
+        }
+    }
     gn_cuda_check(c, cudaGetLastError(), "starting a kernel");
 }
 
