@@ -153,6 +153,8 @@ GN_FN float *gn_row(const gn_m &m, int r) { return m.data + (size_t)r * (size_t)
 bool gn_cuda_place(gn_device *d, gn_weight *w, bool keep, gn_error *e); /* linear.cu */
 size_t gn_cuda_linear_room(const gn_cuda *c, const gn_command &k);
 void gn_cuda_do_linear(gn_cuda *c, const gn_command &k);
+/* The first of n commands, and with it those that share its x and a launch; how many it was. */
+int gn_cuda_do_linears(gn_cuda *c, const gn_command *k, size_t n);
 void gn_cuda_do_embed(gn_cuda *c, const gn_command &k, const int32_t *token);
 /* y[i] = x[i / share] W[expert[i]]ᵀ, one row at a time: linear.cu, for experts.cu. */
 void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,

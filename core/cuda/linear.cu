@@ -18,6 +18,7 @@
 
 enum {
     WARPS = 4,           /* of a block: rows of W */
+    PRODUCTS = 3,        /* of one x in a launch */
     TOKENS = 8,          /* most rows of x a warp multiplies a row of W with */
     MOST_ROWS = 1 << 16, /* of W in one launch */
     FEW = 8,             /* rows of a step that cuBLAS is not worth */
@@ -126,6 +127,13 @@ struct few_in {
     const int32_t *expert; /* of each row of y; NULL: matrix 0 */
     int share;             /* rows of y to a row of x */
     int aligned;           /* rows of x may be read in fours */
+    int rows;              /* of all products */
+    struct {               /* those beside the first: format, cols and y.stride are its */
+        int begin;         /* rows before it; INT32_MAX: there is none */
+        const uint8_t *w;
+        float *y;
+        const float *bias;
+    } more[PRODUCTS - 1];
 };
 
 GN_FN void load8(float v[8], const float *x, int left, bool aligned) {
@@ -148,11 +156,24 @@ GN_FN void load8(float v[8], const float *x, int left, bool aligned) {
 
 template <int F, int T> GN_KERNEL(128) few_rows(few_in in) {
     const int lane = (int)threadIdx.x & 31, warp = (int)threadIdx.x / 32;
-    const int row = (int)blockIdx.y * WARPS + warp, first = (int)blockIdx.x * T;
-    const int cols = in.w.cols, left = in.y.rows - first;
-    if (row >= in.w.rows)
+    int row = (int)blockIdx.y * WARPS + warp;
+    const int first = (int)blockIdx.x * T, cols = in.w.cols, left = in.y.rows - first;
+    if (row >= in.rows)
         return;
-    const uint8_t *w = in.w.data + (size_t)row * in.w.row;
+    gn_m y = in.y;
+    const uint8_t *w = in.w.data;
+    const float *bias = in.bias;
+    int before = 0;
+#pragma unroll
+    for (int k = 0; k < PRODUCTS - 1; k++)
+        if (row >= in.more[k].begin) {
+            before = in.more[k].begin;
+            w = in.more[k].w;
+            y.data = in.more[k].y;
+            bias = in.more[k].bias;
+        }
+    row -= before;
+    w += (size_t)row * in.w.row;
     if (in.expert)
         w += (size_t)in.expert[first] * in.w.step;
     float sum[T];
@@ -176,13 +197,13 @@ template <int F, int T> GN_KERNEL(128) few_rows(few_in in) {
     for (int t = 0; t < T; t++) {
         const float all = gn_warp_sum(sum[t]);
         if (lane == 0 && t < left)
-            gn_row(in.y, first + t)[row] = in.bias ? all + in.bias[row] : all;
+            gn_row(y, first + t)[row] = bias ? all + bias[row] : all;
     }
 }
 
 template <int F> static void few_of(gn_cuda *c, const few_in &in) {
     const int T = in.y.rows;
-    const unsigned down = (unsigned)gn_blocks((size_t)in.w.rows, WARPS);
+    const unsigned down = (unsigned)gn_blocks((size_t)in.rows, WARPS);
     if (T == 1 || in.expert)
         GN_LAUNCH((few_rows<F, 1>), dim3((unsigned)T, down), 32 * WARPS, c->stream, in);
     else if (T <= 4)
@@ -192,8 +213,8 @@ template <int F> static void few_of(gn_cuda *c, const few_in &in) {
                   32 * WARPS, c->stream, in);
 }
 
-void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
-                 const int32_t *expert, int share) {
+static few_in few_of_one(gn_m y, gn_m x, const gn_w &w, const float *bias, const int32_t *expert,
+                         int share) {
     few_in in;
     memset(static_cast<void *>(&in), 0, sizeof in);
     in.y = y;
@@ -203,9 +224,18 @@ void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
     in.expert = expert;
     in.share = share;
     in.aligned = x.stride % 4 == 0 && reinterpret_cast<uintptr_t>(x.data) % 16 == 0;
+    in.rows = w.rows;
+    for (auto &m : in.more)
+        m.begin = INT32_MAX;
+    return in;
+}
+
+void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
+                 const int32_t *expert, int share) {
+    few_in in = few_of_one(y, x, w, bias, expert, share);
     /* A grid's second dimension has an end, and vocabularies go beyond it. */
     for (int row = 0; row < w.rows && y.rows; row += MOST_ROWS) {
-        in.w.rows = w.rows - row < MOST_ROWS ? w.rows - row : MOST_ROWS;
+        in.rows = w.rows - row < MOST_ROWS ? w.rows - row : MOST_ROWS;
         in.w.data = w.data + (size_t)row * w.row;
         in.y.data = y.data + row;
         in.bias = bias ? bias + row : NULL;
@@ -369,4 +399,35 @@ void gn_cuda_do_linear(gn_cuda *c, const gn_command &k) {
         GN_LAUNCH(finish, dim3((unsigned)gn_blocks((size_t)y.cols, 256), (unsigned)n), 256,
                   c->stream, part, of, bias);
     }
+}
+
+/* Whether a product of few rows may share the launch of one before it. */
+static bool joins(const gn_cuda *c, const gn_command &k, const gn_command &next) {
+    return next.code == GN_OP_LINEAR && next.n & GN_LINEAR_SAME && !many(c, next) &&
+           !batched(c, next) && next.w[0].format == k.w[0].format &&
+           next.w[0].cols == k.w[0].cols && next.m[0].stride == k.m[0].stride &&
+           memcmp(&next.m[1], &k.m[1], sizeof k.m[1]) == 0;
+}
+
+int gn_cuda_do_linears(gn_cuda *c, const gn_command *k, size_t n) {
+    int all = k->w[0].rows, taken = 1;
+    if (many(c, *k) || batched(c, *k)) {
+        gn_cuda_do_linear(c, *k);
+        return 1;
+    }
+    few_in in = few_of_one(k->m[0], k->m[1], k->w[0], reinterpret_cast<const float *>(k->w[1].data),
+                           NULL, 1);
+    while (taken < PRODUCTS && (size_t)taken < n && joins(c, *k, k[taken]) &&
+           k[taken].w[0].rows <= MOST_ROWS - all) {
+        in.more[taken - 1] = {all, k[taken].w[0].data, k[taken].m[0].data,
+                              reinterpret_cast<const float *>(k[taken].w[1].data)};
+        all += k[taken++].w[0].rows;
+    }
+    if (taken == 1) {
+        gn_cuda_do_linear(c, *k);
+        return 1;
+    }
+    in.rows = all;
+    GN_BY_FORMAT(k->w[0].format, few_of<F>(c, in))
+    return taken;
 }

@@ -173,14 +173,10 @@ static size_t room_of(const gn_cuda *c, const gn_command &k) {
 }
 
 static void issue(gn_cuda *c, const gn_command &k, const int32_t *ints) {
-    if (k.code != GN_OP_LINEAR)
-        c->rounded = NULL;
+    c->rounded = NULL;
     switch (k.code) {
     case GN_OP_EMBED:
         gn_cuda_do_embed(c, k, ints + k.at);
-        break;
-    case GN_OP_LINEAR:
-        gn_cuda_do_linear(c, k);
         break;
     case GN_OP_RMSNORM:
         gn_cuda_do_rmsnorm(c, k);
@@ -233,6 +229,8 @@ static void issue_all(gn_cuda *c, const int32_t *ints) {
             c->rounded = NULL;
             gn_cuda_do_axpy_rmsnorm(c, c->list[i], c->list[i + 1]);
             i++;
+        } else if (c->list[i].code == GN_OP_LINEAR) {
+            i += (size_t)gn_cuda_do_linears(c, &c->list[i], c->list.size() - i) - 1;
         } else {
             issue(c, c->list[i], ints);
         }

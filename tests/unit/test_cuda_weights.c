@@ -192,6 +192,48 @@ TEST(products_of_one_input_and_of_another_are_kept_apart) {
     close_pair(p);
 }
 
+/* q, k and v, or gate and up: of one format, of two, with and without biases. */
+TEST(products_that_share_a_launch_are_what_each_is_alone) {
+    pair p = open_pair(false);
+    static const int rows[] = {37, 6, 21},
+                     formats[2][3] = {{GN_Q8_0, GN_Q8_0, GN_Q8_0}, {GN_Q4_0, GN_Q8_0, GN_Q8_0}};
+    for (int i = 0; i < 4; i++) {
+        gn_weight w[3], b[3], host[3];
+        gn_product together[3], one[3];
+        gn_mat x = matrix(3, 96, 1), y = matrix(3, 64, 2);
+        gn_mat gx = mat_on_gpu(p, x), ga = mat_on_gpu(p, y), gb = mat_on_gpu(p, y);
+        const long before = emu.launches();
+        for (int k = 0, col = 0; k < 3; col += rows[k++]) {
+            float *bias = numbers((size_t)rows[k], 20u + (unsigned)k);
+            host[k] = random_weight(formats[i % 2][k], 1, rows[k], 96, 7u + (unsigned)k);
+            w[k] = placed(p.gpu, host[k]);
+            b[k] = placed(p.gpu, weight(bias, 1, rows[k]));
+            together[k] = (gn_product){gn_cols(ga, col, rows[k]), &w[k], i < 2 ? &b[k] : NULL};
+            one[k] = (gn_product){gn_cols(gb, col, rows[k]), &w[k], i < 2 ? &b[k] : NULL};
+            free(bias);
+        }
+        gn_step_begin(p.gpu, GN_WRITE, &(gn_lanes){0});
+        gn_linear(p.gpu, gx, together, 3);
+        gn_step_end(p.gpu);
+        const gn_mat a = back(p, ga);
+        const long all = emu.launches() - before - 6; /* six were placed */
+        for (int k = 0; k < 3; k++) {
+            gn_step_begin(p.gpu, GN_WRITE, &(gn_lanes){0});
+            gn_linear(p.gpu, gx, &one[k], 1);
+            gn_step_end(p.gpu);
+            free((void *)host[k].data);
+        }
+        const gn_mat c = back(p, gb);
+        CHECK(same(a, c));
+        CHECK(!emulated() || all == 1 + i % 2);
+        drop(p, a, ga);
+        drop(p, c, gb);
+        drop(p, x, gx);
+        free(y.data);
+    }
+    close_pair(p);
+}
+
 TEST(numbers_beyond_f16_are_multiplied_all_the_same) {
     pair p = open_pair(false);
     gn_weight host = random_weight(GN_F32, 1, 40, 64, 7), w = placed(p.gpu, host);
