@@ -164,7 +164,8 @@ static bool load_replies(gn_history *h, const char *id, gn_transcript *t, gn_err
         turn->tokens = gn_column_int(q, 4);
         turn->prompt_s = gn_column_double(q, 5) / 1000;
         turn->generate_s = gn_column_double(q, 6) / 1000;
-        turn->rating = (int)gn_column_int(q, 7);
+        if (!gn_column_is_null(q, 7)) /* that of an answer is that of each time it was given */
+            turn->rating = (int)gn_column_int(q, 7);
         gn_history_options(gn_column_text(q, 8), turn, NULL, NULL, NULL);
     }
     gn_sql_reset(q);
@@ -173,8 +174,8 @@ static bool load_replies(gn_history *h, const char *id, gn_transcript *t, gn_err
 
 bool gn_history_load(gn_history *h, const char *id, gn_transcript *t, gn_record *r, gn_error *e) {
     gn_session_info info;
-    bool ok =
-        gn_history_info(h, id, &info, e) && load_messages(h, id, t, e) && load_replies(h, id, t, e);
+    bool ok = gn_history_info(h, id, &info, e) && load_messages(h, id, t, e) &&
+              load_replies(h, id, t, e);
     if (ok) {
         memcpy(r->id, info.id, sizeof r->id);
         r->checkpoint = info.checkpoint;
@@ -193,7 +194,9 @@ bool gn_history_tokens(gn_history *h, const gn_turn *turn, gn_tokens *out, gn_er
     gn_statement *q =
         gn_history_query(h, e,
                          "SELECT t.id, t.logprob, t.rank, t.entropy, t.alts FROM token t WHERE "
-                         "t.response_id = (SELECT max(response_id) FROM turn WHERE message = ?) "
+                         "t.response_id = (SELECT u.response_id FROM turn u WHERE u.message = ? "
+                         "ORDER BY coalesce((SELECT k.alts IS NULL FROM token k WHERE "
+                         "k.response_id = u.response_id LIMIT 1), 2), u.response_id DESC LIMIT 1) "
                          "ORDER BY t.pos",
                          "h", turn->hash);
     if (!q)

@@ -279,13 +279,27 @@ static gn_session *from_disk(gn_reading *r, const passage *p) {
     return s;
 }
 
+/* The state at the end of p. An answer that repeats another is that one's turn, and the state it left
+ * under its own name is here. NULL: there is none in memory. */
+static const gn_session *state_at(gn_reading *r, passage *p) {
+    for (size_t i = 0; !p->state && i < r->count; i++) {
+        passage *q = &r->passage[i];
+        if (q->state && q->from == p->from && q->kind == p->kind && q->ids.count == p->ids.count &&
+            memcmp(q->ids.id, p->ids.id, p->ids.count * sizeof *p->ids.id) == 0) {
+            p->state = q->state;
+            q->state = NULL;
+        }
+    }
+    return p->state;
+}
+
 /* A session that has read everything up to the end of `seam` (NULL: nothing). */
 static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error *e) {
     passage *chain[4096];
     int n = 0;
     passage *stop = seam;
     gn_session *s = NULL;
-    while (stop && !stop->state && n < 4096) {
+    while (stop && !state_at(r, stop) && n < 4096) {
         if (r->cache && n < LOOK_BACK && (s = from_disk(r, stop)))
             break; /* not kept here, too: it is there to be had again */
         chain[n++] = stop;
@@ -310,17 +324,18 @@ static gn_session *session_at(gn_reading *r, passage *seam, feeding *f, gn_error
 void gn_reading_use(gn_reading *r, gn_statecache *cache) { r->cache = cache; }
 
 bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait) {
-    const passage *p = gn_passage_find(r, turn);
-    if (p && !p->state && !pinned) /* cut in the middle of a character: its question's, then */
+    passage *p = gn_passage_find(r, turn);
+    if (p && !state_at(r, p) &&
+        !pinned) /* cut in the middle of a character: its question's, then */
         p = gn_passage_find(r, p->from);
     return !r->cache || !p || !p->state ||
            gn_statecache_save(r->cache, p->state, name_of(r, p->id), pinned, wait);
 }
 
 void gn_reading_ready(gn_reading *r, int64_t turn) {
-    const passage *p = gn_passage_find(r, turn);
+    passage *p = gn_passage_find(r, turn);
     gn_error e = {0}; /* what comes next is told */
-    if (p && p->state)
+    if (p && state_at(r, p))
         gn_session_free(
             gn_session_fork(p->state, &e)); /* the device keeps what was last given back */
 }
@@ -524,9 +539,9 @@ static bool speak(gn_reading *r, gn_ask *a, gn_session *s, int64_t from, size_t 
 }
 
 /* The passage of the answer that this one begins as, if the model's state is kept there. */
-static const passage *alike(const gn_reading *r, const gn_ask *a, const passage *seam) {
-    const passage *p = gn_passage_find(r, a->like);
-    const bool same = p && p->state && seam && seam->id == a->said[a->n_said - 1].id &&
+static const passage *alike(gn_reading *r, const gn_ask *a, const passage *seam) {
+    passage *p = gn_passage_find(r, a->like);
+    const bool same = p && state_at(r, p) && seam && seam->id == a->said[a->n_said - 1].id &&
                       p->from == seam->id && p->ids.count <= a->begin.count &&
                       memcmp(p->ids.id, a->begin.id, p->ids.count * sizeof *p->ids.id) == 0;
     return same ? p : NULL;

@@ -103,13 +103,13 @@ void gn_reading_ready(gn_reading *r, int64_t turn);
  * cancelled while reading GN_CANCELLED, and as if it had not been asked. */
 bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                        gn_error *e);
-/* Score the tokens of what was said last, after all that was said before; out gets them, their
- * ends being places in its text. All of it is read, and nothing kept. GN_INVALID where
- * tokens of what stands before are not known. */
 /* Read up to the end of what was said last, and nothing of an answer. Its state is kept in memory,
  * and on disk, pinned: wherever a conversation begins with the same tokens it is found. */
 bool gn_reading_only(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                      gn_error *e);
+/* Score the tokens of what was said last, after all that was said before; out gets them, their
+ * ends being places in its text. All of it is read, and nothing kept. GN_INVALID where
+ * tokens of what stands before are not known. */
 bool gn_reading_score(gn_reading *r, const gn_ask *a, const gn_reading_hooks *h, gn_tokens *out,
                       gn_error *e);
 /* The tokens of everything that was said, a reply at the end too, as they would be read; into

@@ -24,6 +24,19 @@ gn_turn *gn_transcript_turn(const gn_transcript *t, int64_t id) {
     return id >= 0 && (size_t)id < t->count ? t->turn[id] : NULL;
 }
 
+gn_turn *gn_transcript_placed(const gn_transcript *t, int64_t id) {
+    gn_turn *turn = gn_transcript_turn(t, id);
+    return turn && turn->parent < -1 ? gn_transcript_turn(t, turn->twin) : turn;
+}
+
+gn_turn *gn_transcript_child(const gn_transcript *t, int64_t parent, gn_role role, gn_slice text) {
+    for (size_t i = 0; i < t->count; i++)
+        if (t->turn[i]->parent == parent && t->turn[i]->role == role &&
+            gn_slice_equal(gn_str_slice(&t->turn[i]->text), text))
+            return t->turn[i];
+    return NULL;
+}
+
 void gn_changes_add(gn_changes *c, int64_t at, const gn_sampling *how) {
     if (c->n < GN_CHANGES) {
         c->of[c->n].at = at;
@@ -49,6 +62,15 @@ gn_turn *gn_transcript_add(gn_transcript *t, int64_t parent, gn_role role, gn_sl
     turn->role = role;
     turn->complete = role != GN_ROLE_MODEL;
     t->turn[t->count++] = turn;
+    t->head = turn->id;
+    t->undone.count = 0;
+    return turn;
+}
+
+gn_turn *gn_transcript_say(gn_transcript *t, int64_t parent, gn_role role, gn_slice text) {
+    gn_turn *turn = gn_transcript_child(t, parent, role, text);
+    if (!turn)
+        return gn_transcript_add(t, parent, role, text);
     t->head = turn->id;
     t->undone.count = 0;
     return turn;
@@ -105,11 +127,30 @@ gn_turn *gn_transcript_twin(const gn_transcript *t, int64_t id) {
 
 void gn_transcript_merge(gn_transcript *t, int64_t id, gn_turn *twin) {
     gn_turn *turn = gn_transcript_turn(t, id);
+    twin->stop = turn->stop;
     twin->reused = turn->reused;
     twin->read = turn->read;
+    twin->tokens = turn->tokens;
+    twin->begun = turn->begun;
     twin->prompt_s = turn->prompt_s;
     twin->generate_s = turn->generate_s;
     twin->first_s = turn->first_s;
+    twin->how = turn->how;
+    twin->chosen = turn->chosen;
+    twin->changes = turn->changes;
+    twin->edited = twin->imported = false; /* the model says so, too */
+    if (turn->stored && !twin->stored) {
+        memcpy(twin->hash, turn->hash, sizeof twin->hash);
+        twin->stored = true;
+    }
+    twin->held = turn->held > twin->held ? turn->held : twin->held;
+    if (turn->made.count > 0) {
+        gn_tokens_release(&twin->made);
+        twin->made = turn->made;
+        turn->made = (gn_tokens){0};
+    }
+    t->merged++;
+    turn->twin = twin->id;
     turn->parent = -2;
     turn->stored = false; /* the row is the twin's */
     memset(turn->hash, 0, sizeof turn->hash);
@@ -257,7 +298,7 @@ bool gn_transcript_keep(const gn_transcript *t, gn_ids *out) {
     if (path.count > 1 && gn_role_asks(t->turn[path.id[path.count - 2]]->role))
         ok = ok && add_once(out, first, path.id[path.count - 2]);
     for (size_t i = t->count; ok && i-- > 0;)
-        if (t->turn[i]->pinned)
+        if (t->turn[i]->pinned && t->turn[i]->parent >= -1)
             ok = add_once(out, first, (int64_t)i);
     size_t next = 1, back = 0;
     for (size_t i = path.count; ok && i-- > 0;)

@@ -45,7 +45,8 @@ typedef struct gn_changes {
 void gn_changes_add(gn_changes *c, int64_t at, const gn_sampling *how);
 
 typedef struct gn_turn {
-    int64_t id, parent; /* parent -1: a root; -2: nowhere, a twin of what is elsewhere */
+    int64_t id, parent; /* parent -1: a root; -2: nowhere, it was merged into its twin */
+    int64_t twin;       /* then: which that is */
     gn_role role;
     gn_str text;
     bool complete; /* of a reply: no more is coming */
@@ -74,14 +75,21 @@ typedef struct gn_turn {
 typedef struct gn_transcript {
     gn_turn **turn; /* [count], by id */
     size_t count, room;
+    size_t merged; /* turns that are nowhere */
     int64_t head;  /* the last turn of the branch in view; -1: none */
     gn_ids undone; /* heads left by undo, for redo */
 } gn_transcript;
 
 void gn_transcript_release(gn_transcript *t);
 gn_turn *gn_transcript_turn(const gn_transcript *t, int64_t id); /* NULL for -1 */
+/* The same, but what was merged is its twin. */
+gn_turn *gn_transcript_placed(const gn_transcript *t, int64_t id);
+/* The child of parent with this role and text, the oldest; NULL. */
+gn_turn *gn_transcript_child(const gn_transcript *t, int64_t parent, gn_role role, gn_slice text);
 /* A new turn below parent, and head. NULL when out of memory. */
 gn_turn *gn_transcript_add(gn_transcript *t, int64_t parent, gn_role role, gn_slice text);
+/* The same, but what was said there before is said again: then that is the head. */
+gn_turn *gn_transcript_say(gn_transcript *t, int64_t parent, gn_role role, gn_slice text);
 /* Ids from the root to `id`, appended to out. */
 bool gn_transcript_path(const gn_transcript *t, int64_t id, gn_ids *out);
 /* All token ids from the root to `id`, appended. */
@@ -89,7 +97,7 @@ bool gn_transcript_ids(const gn_transcript *t, int64_t id, gn_ids *out);
 /* A reply of the same tokens and text to the same question, older than it. NULL: there is none. */
 gn_turn *gn_transcript_twin(const gn_transcript *t, int64_t id);
 /* Take a turn that has a twin, and no children, out of the tree; the head on it goes to the twin,
- * and what it took is what the twin took last. */
+ * and how it came to be is how the twin did last, which is what the database tells another day. */
 void gn_transcript_merge(gn_transcript *t, int64_t id, gn_turn *twin);
 /* Of how many children of its parent this is which (from 0). */
 int gn_transcript_sibling(const gn_transcript *t, int64_t id, int *of);

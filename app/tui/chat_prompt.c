@@ -234,7 +234,7 @@ void gn_chat_tool(gn_chat *c, gn_tui *t, gn_slice what) {
     else {
         const gn_slice text =
             what.data[0] == '@' ? gn_text_strip(gn_str_slice(&file), false, true) : what;
-        const gn_turn *turn = gn_transcript_add(&c->turns, c->turns.head, GN_ROLE_TOOL, text);
+        const gn_turn *turn = gn_transcript_say(&c->turns, c->turns.head, GN_ROLE_TOOL, text);
         gn_chat_moved(c);
         if (!turn)
             gn_chat_no_memory(t);

@@ -48,9 +48,9 @@ void gn_chat_wrap(gn_chat *c, const gn_tui *t, const gn_shape *s) {
         gn_message *m = &c->message[turn->id];
         m->number = gn_role_leads(turn->role) ? 0 : ++number;
         m->code = code;
-        if (m->counted != c->turns.count) {
+        if (m->counted != c->turns.count + c->turns.merged) {
             gn_transcript_sibling(&c->turns, turn->id, &m->siblings);
-            m->counted = c->turns.count;
+            m->counted = c->turns.count + c->turns.merged;
         }
         /* With tools or documents a template has other words than its own. */
         m->preset =

@@ -274,14 +274,19 @@ void gn_chat_edit(gn_chat *c, gn_tui *t, gn_turn *turn) {
     else if (gn_text_strip(gn_str_slice(&text), true, true).len == 0)
         gn_tui_note(t, GN_STYLE_NOTE, "an empty message is none; nothing was changed");
     else {
+        const bool known =
+            gn_transcript_child(&c->turns, turn->parent, turn->role, gn_str_slice(&text)) != NULL;
         gn_turn *edited =
-            gn_transcript_add(&c->turns, turn->parent, turn->role, gn_str_slice(&text));
+            gn_transcript_say(&c->turns, turn->parent, turn->role, gn_str_slice(&text));
         c->selected = -1;
         if (!edited)
             gn_chat_no_memory(t);
         else if (gn_role_asks(edited->role))
             gn_chat_ask(c, t, edited->id);
-        else {
+        else if (known) {
+            gn_chat_moved(c);
+            gn_tui_note(t, GN_STYLE_NOTE, "there is a reply of these words already: this one");
+        } else {
             edited->edited = true;
             gn_keep_typed(&c->keep, &c->turns, edited->id);
             edited->complete = true;

@@ -151,7 +151,7 @@ void gn_chat_search_tree(gn_chat *c, gn_tui *t, gn_slice words) {
     while (--id >= 0) {
         const gn_turn *turn = c->turns.turn[id];
         const ptrdiff_t at = gn_slice_find(gn_chat_text(turn), words);
-        if (at < 0)
+        if (at < 0 || turn->parent < -1)
             continue;
         bool in_view = false;
         for (size_t i = 0; i < c->path.count; i++)

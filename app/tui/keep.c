@@ -283,7 +283,7 @@ static bool saved(gn_keep *k, const gn_state_row *row, gn_transcript *t, gn_erro
 void gn_keep_state(gn_keep *k, const gn_state_told *told, gn_transcript *t, gn_str *note) {
     gn_error e = {0};
     const bool here = told->turn >= 0 && told->turn >> GN_TURN_BITS == k->conversation;
-    gn_turn *turn = here ? gn_transcript_turn(t, told->turn & GN_TURN_MASK) : NULL;
+    gn_turn *turn = here ? gn_transcript_placed(t, told->turn & GN_TURN_MASK) : NULL;
     gn_state_row row = {.checkpoint = k->record.checkpoint,
                         .n_tokens = told->n_tokens,
                         .n_bytes = told->n_bytes,

@@ -34,7 +34,7 @@ typedef struct gn_sessions {
     bool current;        /* it is the chat's conversation */
     bool imported;
     gn_tree tree;
-    size_t made_of; /* turns there were when the tree was made */
+    size_t made_of; /* turns there were when the tree was made, and turns that were merged */
     gn_cursor node;
     int64_t mark[2]; /* turns marked with Space; -1: none */
     gn_str pattern;  /* looked for in it */

@@ -68,7 +68,7 @@ void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
 static void say(gn_chat *c, gn_tui *t, gn_slice text) {
     if (!gn_chat_root(c, t))
         return;
-    const gn_turn *turn = gn_transcript_add(&c->turns, c->turns.head, GN_ROLE_USER, text);
+    const gn_turn *turn = gn_transcript_say(&c->turns, c->turns.head, GN_ROLE_USER, text);
     c->selected = -1;
     if (turn)
         gn_chat_ask(c, t, turn->id);

@@ -33,7 +33,7 @@ static void plant(gn_sessions *v, gn_tui *t, int64_t on) {
     gn_error e = {0};
     if (!gn_tree_build(&v->tree, v->turns, -1, &e))
         failed(t, &e);
-    v->made_of = v->turns->count;
+    v->made_of = v->turns->count + v->turns->merged;
     const ptrdiff_t at = gn_tree_find(&v->tree, on >= 0 ? on : v->turns->head);
     v->node.at = at < 0 ? 0 : (size_t)at;
 }
@@ -465,13 +465,19 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-/* A reply that comes meanwhile grows the tree. */
+/* A reply that comes meanwhile grows the tree; one like another is that one when it is complete. */
 static void event(void *self, gn_tui *t, const gn_event *ev) {
     gn_sessions *v = self;
     const gn_turn *turn = gn_sessions_turn(v);
     (void)ev;
-    if (v->turns == v->host.turns && v->turns->count != v->made_of)
-        plant(v, t, turn ? turn->id : -1);
+    if (v->turns != v->host.turns || v->turns->count + v->turns->merged == v->made_of)
+        return;
+    for (int i = 0; i < 2; i++)
+        if (v->mark[i] >= 0)
+            v->mark[i] = gn_transcript_placed(v->turns, v->mark[i])->id;
+    if (v->mark[0] == v->mark[1])
+        v->mark[1] = -1;
+    plant(v, t, turn ? gn_transcript_placed(v->turns, turn->id)->id : -1);
 }
 
 static void close_sessions(void *self) {

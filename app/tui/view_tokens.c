@@ -572,7 +572,12 @@ static void search(void *self, gn_tui *t, gn_slice pattern) {
         gn_tui_note(t, GN_STYLE_NOTE, "that is not in this message");
 }
 
-static void event(void *self, gn_tui *t, const gn_event *ev) { (void)self, (void)t, (void)ev; }
+/* The reply that is looked at may be one there was: then it is looked at there. */
+static void event(void *self, gn_tui *t, const gn_event *ev) {
+    tokens *v = self;
+    (void)t, (void)ev;
+    v->turn = gn_transcript_placed(&v->chat->turns, v->turn)->id;
+}
 
 static void close_view(void *self) {
     tokens *v = self;

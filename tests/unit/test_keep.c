@@ -6,6 +6,8 @@
 #include "tests/unit/chat_model.h"
 #include "tests/unit/chat_rig.h"
 
+#include "app/tui/sessions.h"
+
 #include <glob.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -342,6 +344,109 @@ TEST(the_head_and_the_names_are_where_one_left_them) {
     CHECK_TEXT(gn_str_text(&r.chat->keep.name), "two seas");
     rig_type(&r, "/search so?");
     CHECK(r.chat->turns.head == 4 && r.chat->selected == 3);
+    rig_close(&r);
+}
+
+/* ---- what is said twice -------------------------------------------------- */
+
+/* At temperature 0: word for word the same. */
+static bool regenerate(chat_rig *r) {
+    const size_t merged = r->chat->turns.merged;
+    gn_tui_request(&r->tui, GN_REQUEST_REGENERATE, NULL);
+    return rig_wait(r) && r->chat->turns.merged == merged + 1;
+}
+
+TEST(an_answer_that_repeats_another_is_that_one_wherever_it_is_looked_for) {
+    char id[GN_ULID], word[64];
+    chat_rig r;
+    int of;
+    converse(id);
+    if (!begin(&r, id))
+        return;
+    snprintf(word, sizeof word, "/search %.8s", gn_str_text(&rig_head(&r)->text));
+    rig_type(&r, "/rate +");
+    rig_type(&r, "/set logprobs 0");
+    CHECK(regenerate(&r) && r.chat->turns.head == 4 && r.chat->turns.count == 6);
+    CHECK(gn_transcript_sibling(&r.chat->turns, 4, &of) == 0 && of == 1);
+    rig_type(&r, word);
+    CHECK(r.chat->turns.head == 4 && r.chat->selected == 4);
+    CHECK(rows(&r, "SELECT count(*) FROM message") == 5 &&
+          rows(&r, "SELECT count(*) FROM turn") == 3);
+    CHECK(rig_say(&r, "go on") && gn_transcript_branches(&r.chat->turns) == 1);
+    rig_close(&r);
+    if (!begin(&r, id))
+        return;
+    gn_turn *turn = gn_transcript_turn(&r.chat->turns, 4);
+    CHECK(r.chat->turns.count == 7 && turn->rating == 1);
+    gn_chat_recall(r.chat, turn); /* the time before there were alternatives */
+    CHECK(turn->made.count > 0 && turn->made.k > 0);
+    rig_close(&r);
+}
+
+TEST(a_repeated_answers_state_is_the_state_of_the_one_that_is_there) {
+    chat_rig r;
+    e = (gn_error){0};
+    forget_all();
+    if (!CHECK(rig_open(&r, folder(), NULL, true, &e) && rig_wait(&r)))
+        return;
+    rig_type(&r, "/set state-mem 1"); /* the last one alone */
+    CHECK(rig_say(&r, "the sea") && regenerate(&r));
+    const int64_t used = r.chat->last.used;
+    CHECK(gn_chat_cost(r.chat, r.chat->turns.head).from == GN_HELD_MEMORY);
+    CHECK(rig_say(&r, "go on") && rig_head(&r)->reused == used);
+    rig_close(&r);
+}
+
+TEST(views_on_an_answer_that_turns_out_to_be_another_show_that_one) {
+    char id[GN_ULID];
+    chat_rig r;
+    converse(id);
+    if (!begin(&r, id))
+        return;
+    gn_tui_request(&r.tui, GN_REQUEST_REGENERATE, NULL);
+    gn_chat_sessions(r.chat, &r.tui, true);
+    gn_sessions *v = r.tui.view[1].self;
+    CHECK(gn_sessions_turn(v)->id == 5);
+    gn_tui_request(&r.tui, GN_REQUEST_PREVIOUS, NULL);
+    gn_tui_request(&r.tui, GN_REQUEST_MARK, NULL);
+    gn_tui_request(&r.tui, GN_REQUEST_MARK, NULL);
+    CHECK(v->mark[0] == 4 && v->mark[1] == 5);
+    CHECK(rig_wait(&r) && r.chat->turns.merged == 1);
+    CHECK(gn_sessions_turn(v)->id == 4 && v->tree.count == 5);
+    CHECK(v->mark[0] == 4 && v->mark[1] == -1);
+    gn_tui_request(&r.tui, GN_REQUEST_COMPARE, NULL);
+    gn_tui_request(&r.tui, GN_REQUEST_OPEN, NULL);
+    CHECK(r.tui.n_view == 1 && r.chat->turns.head == 4);
+
+    gn_tui_request(&r.tui, GN_REQUEST_REGENERATE, NULL);
+    gn_tui_request(&r.tui, GN_REQUEST_TOKENS, NULL);
+    CHECK(rig_wait(&r) && r.chat->turns.merged == 2);
+    gn_tui_request(&r.tui, GN_REQUEST_DOWN, NULL);
+    gn_tui_request(&r.tui, GN_REQUEST_OPEN, NULL); /* another token: another answer beside it */
+    CHECK(rig_wait(&r) && rig_head(&r)->parent == 3 && rig_head(&r)->id == 7);
+    rig_close(&r);
+}
+
+TEST(the_same_words_in_the_same_place_are_the_same_message) {
+    char id[GN_ULID];
+    chat_rig r;
+    converse(id);
+    if (!begin(&r, id))
+        return;
+    rig_type(&r, "/undo");
+    CHECK(rig_say(&r, "then why is that so?"));
+    CHECK(r.chat->turns.head == 4 && gn_transcript_branches(&r.chat->turns) == 1);
+    r.edited = GN_S("and the hills");
+    gn_tui_request(&r.tui, GN_REQUEST_EDIT, NULL); /* what the model said */
+    const int64_t edited = r.chat->turns.head;
+    CHECK(edited == 6 && rig_head(&r)->edited && gn_transcript_branches(&r.chat->turns) == 2);
+    rig_type(&r, "/goto 4");
+    gn_tui_request(&r.tui, GN_REQUEST_EDIT, NULL);
+    CHECK(r.chat->turns.head == edited && gn_transcript_branches(&r.chat->turns) == 2);
+    rig_close(&r);
+    if (!begin(&r, id))
+        return;
+    CHECK(r.chat->turns.count == 6 && gn_transcript_branches(&r.chat->turns) == 2);
     rig_close(&r);
 }
 
