@@ -114,6 +114,13 @@ bool gn_history_branch(gn_history *h, gn_record *r, const gn_turn *tip, gn_slice
 bool gn_history_asked(gn_history *h, gn_slice text, int limit,
                       bool (*it)(void *user, gn_slice content), void *user, gn_error *e);
 
+/* ---- fragments ------------------------------------------------------------ */
+
+/* A text by name, from where. The one that had the name before has none any more. */
+bool gn_history_define(gn_history *h, gn_slice name, gn_slice source, gn_slice body, gn_error *e);
+/* Appended to body; GN_INVALID when there is none of that name. */
+bool gn_history_fragment(gn_history *h, gn_slice name, gn_str *body, gn_error *e);
+
 /* ---- one reply, to draw it again ----------------------------------------- */
 
 typedef struct gn_past_said {

@@ -26,5 +26,7 @@ void gn_history_copy(char *to, size_t size, gn_slice from);
 void gn_history_options(gn_slice json, gn_turn *turn, int64_t *limit, const gn_bias **bias,
                         int *n_bias);
 gn_stop gn_history_stop(gn_slice name);
+/* turn->fragment of all turns: is it the text of one? */
+bool gn_history_mark_fragments(gn_history *h, gn_transcript *t, gn_error *e);
 
 #endif

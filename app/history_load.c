@@ -175,7 +175,7 @@ static bool load_replies(gn_history *h, const char *id, gn_transcript *t, gn_err
 bool gn_history_load(gn_history *h, const char *id, gn_transcript *t, gn_record *r, gn_error *e) {
     gn_session_info info;
     bool ok = gn_history_info(h, id, &info, e) && load_messages(h, id, t, e) &&
-              load_replies(h, id, t, e);
+              load_replies(h, id, t, e) && gn_history_mark_fragments(h, t, e);
     if (ok) {
         memcpy(r->id, info.id, sizeof r->id);
         r->checkpoint = info.checkpoint;

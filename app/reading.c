@@ -644,7 +644,8 @@ bool gn_reading_only(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_ans
         gn_session_free(mine->state);
         mine->state = s;
         s = NULL;
-        gn_reading_save(r, last, true, true);
+        if (!a->off_disk)
+            gn_reading_save(r, last, true, true);
     }
     gn_session_free(s);
     trim(r, a, out);

@@ -104,7 +104,8 @@ void gn_reading_ready(gn_reading *r, int64_t turn);
 bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                        gn_error *e);
 /* Read up to the end of what was said last, and nothing of an answer. Its state is kept in memory,
- * and on disk, pinned: wherever a conversation begins with the same tokens it is found. */
+ * and (but for a->off_disk) on disk, pinned: wherever a conversation begins with the same tokens it
+ * is found. */
 bool gn_reading_only(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,
                      gn_error *e);
 /* Score the tokens of what was said last, after all that was said before; out gets them, their

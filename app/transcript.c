@@ -217,6 +217,7 @@ static const gn_turn *copy_below(gn_transcript *t, const gn_turn *parent, const 
         copy->tokens = old->tokens;
         copy->edited = old->edited;
         copy->imported = old->imported;
+        copy->fragment = old->fragment;
         copy->likely = old->ids.count ? (int64_t)old->ids.count : old->likely;
     }
     return copy;

@@ -158,10 +158,14 @@ static bool spoken(void *user, const gn_spoken *s) {
     return tell(w, ev) && wanted(w);
 }
 
-static void fail(engine_worker *w, const gn_error *e) {
+/* done: how far it came; NULL: nowhere. */
+static void fail(engine_worker *w, const gn_error *e, const gn_answered *done) {
     gn_event *ev = event_of(w, GN_EVENT_FAILED);
-    if (ev)
+    if (ev) {
         ev->error = *e;
+        if (done)
+            ev->answered = *done;
+    }
     tell(w, ev);
 }
 
@@ -327,7 +331,7 @@ static void score(engine_worker *w, const gn_ask *ask) {
         }
         tell(w, ev);
     } else
-        fail(w, &e);
+        fail(w, &e, NULL);
     gn_tokens_release(&made);
     w->answer = -1;
 }
@@ -349,7 +353,7 @@ static void only_read(engine_worker *w, gn_ask *ask) {
         }
         tell(w, ev);
     } else
-        fail(w, &e);
+        fail(w, &e, &done);
     w->answer = -1;
 }
 
@@ -431,14 +435,8 @@ static void answer(engine_worker *w, gn_ask *ask) {
         tell(w, ev);
         w->unsaved = ask->off_disk ? -1 : ask->answer;
         w->unready = ask->answer;
-    } else {
-        gn_event *ev = event_of(w, GN_EVENT_FAILED);
-        if (ev) {
-            ev->error = e;
-            ev->answered = done;
-        }
-        tell(w, ev);
-    }
+    } else
+        fail(w, &e, &done);
     w->answer = -1;
     settle(w, false);
 }
@@ -471,7 +469,7 @@ static void *work(void *user) {
         gn_str_release(&note);
         tell(w, ev);
     } else
-        fail(w, &e);
+        fail(w, &e, NULL);
     for (gn_ask *ask; (ask = gn_queue_take(w->asks)); gn_ask_free(ask)) {
         if (open && ask->pin)
             gn_reading_save(w->reading, ask->answer, true, true);

@@ -7,46 +7,6 @@
 
 #include "app/history.h"
 
-static bool define(gn_history *h, gn_slice name, gn_slice source, gn_slice body, gn_error *e) {
-    uint8_t hash[GN_SHA256_BYTES];
-    gn_sha256_of(body.data, body.len, hash);
-    gn_statement *q = gn_sql_prepare(gn_history_sql(h), "DELETE FROM fragment WHERE name = ?", e);
-    if (!q)
-        return false;
-    gn_bind_text(q, 1, name);
-    if (!gn_sql_run(q, e))
-        return false;
-    q = gn_sql_prepare(gn_history_sql(h),
-                       "INSERT INTO fragment(hash, name, source, body) VALUES(?,?,?,?) "
-                       "ON CONFLICT(hash) DO UPDATE SET name = excluded.name, source = "
-                       "excluded.source",
-                       e);
-    if (!q)
-        return false;
-    gn_bind_blob(q, 1, hash, sizeof hash);
-    gn_bind_text(q, 2, name);
-    gn_bind_text(q, 3, source);
-    gn_bind_text(q, 4, body);
-    return gn_sql_run(q, e);
-}
-
-static bool find(gn_history *h, gn_slice name, gn_str *body, gn_error *e) {
-    bool row = false;
-    gn_statement *q =
-        gn_sql_prepare(gn_history_sql(h), "SELECT body FROM fragment WHERE name = ?", e);
-    if (!q)
-        return false;
-    gn_bind_text(q, 1, name);
-    bool ok = gn_sql_step(q, &row, e);
-    if (ok && row)
-        gn_str_add(body, gn_column_text(q, 0));
-    gn_sql_reset(q);
-    return ok && (row || gn_fail(e, GN_INVALID,
-                                 "there is no fragment '%.*s'; /fragment NAME FILE makes one of a "
-                                 "file",
-                                 name.len > 60 ? 60 : (int)name.len, name.data));
-}
-
 /* Have the turn read; its state is kept. */
 static void read_it(gn_chat *c, gn_tui *t, gn_turn *turn) {
     gn_ids path = {0};
@@ -96,14 +56,18 @@ void gn_chat_fragment(gn_chat *c, gn_tui *t, gn_slice argument) {
                      "NAME FILE makes one of a file");
     else if (!c->keep.history)
         ok = gn_fail(&e, GN_INVALID, "nothing is kept here, fragments neither");
+    else if (file.len > 0 && !gn_keep_is_on(&c->keep))
+        ok = gn_fail(&e, GN_INVALID,
+                     "nothing is kept now, a new fragment neither; /private again, or /read %.*s",
+                     file.len > 60 ? 60 : (int)file.len, file.data);
     else if (file.len > 0)
         ok = gn_chat_file(file, &body, &e) &&
-             define(c->keep.history, name, file, gn_str_slice(&body), &e);
+             gn_history_define(c->keep.history, name, file, gn_str_slice(&body), &e);
     else
-        ok = find(c->keep.history, name, &body, &e);
+        ok = gn_history_fragment(c->keep.history, name, &body, &e);
     if (ok && gn_chat_root(c, t)) {
         gn_turn *turn =
-            gn_transcript_add(&c->turns, c->turns.head, GN_ROLE_USER, gn_str_slice(&body));
+            gn_transcript_say(&c->turns, c->turns.head, GN_ROLE_USER, gn_str_slice(&body));
         gn_chat_moved(c);
         if (turn) {
             turn->fragment = true;
@@ -120,6 +84,7 @@ void gn_chat_fragment(gn_chat *c, gn_tui *t, gn_slice argument) {
 /* It was read, or was not: with the next message it will be. */
 void gn_chat_fragment_read(gn_chat *c, gn_tui *t, const gn_event *ev) {
     char reused[32], read[32];
+    const gn_turn *turn = gn_transcript_turn(&c->turns, ev->answer);
     c->answer = -1;
     c->stopping = false;
     if (ev->kind == GN_EVENT_READ) {
@@ -129,6 +94,11 @@ void gn_chat_fragment_read(gn_chat *c, gn_tui *t, const gn_event *ev) {
                     gn_grouped(ev->answered.reused, reused), gn_grouped(ev->answered.read, read));
     } else if (ev->error.code == GN_CANCELLED)
         gn_tui_note(t, GN_STYLE_NOTE, "stopped; the fragment is read with the next message");
-    else
+    else {
+        if (turn && ev->answered.full) { /* nothing could be said after it */
+            c->turns.head = turn->parent;
+            gn_chat_moved(c);
+        }
         gn_tui_note(t, GN_STYLE_ERROR, "%s", ev->error.message);
+    }
 }

@@ -33,6 +33,7 @@ static void put_beginning(gn_str *out, gn_slice text, int most) {
 static const char *who(const gn_turn *turn) {
     return turn->imported                ? "imported"
            : turn->edited                ? "edited"
+           : turn->fragment              ? "fragment"
            : turn->role == GN_ROLE_MODEL ? "model"
            : turn->role == GN_ROLE_USER  ? "you"
                                          : gn_role_name(turn->role);
@@ -109,8 +110,9 @@ void gn_chat_context(gn_chat *c, gn_tui *t) {
         exact = exact && known;
         if (n == 0)
             continue;
-        gn_str_fmt(&text, "%5d  %-7s%9s%lld  ", c->message[turn->id].number, who(turn),
-                   known ? "" : "about ", (long long)n);
+        char count[32];
+        snprintf(count, sizeof count, "%s%lld", known ? "" : "about ", (long long)n);
+        gn_str_fmt(&text, "%5d  %-9s%13s  ", c->message[turn->id].number, who(turn), count);
         put_beginning(&text, gn_str_slice(&turn->text), 48);
         gn_str_putc(&text, '\n');
     }
@@ -183,7 +185,7 @@ static void state(const gn_chat *c, gn_str *out) {
         if (turn->text.len == 0)
             continue;
         gn_going_text(gn_transcript_cost(&c->turns, turn->id), &cost);
-        gn_str_fmt(out, "%3d  %-7s%-7s%-36s ", c->message[turn->id].number, who(turn),
+        gn_str_fmt(out, "%3d  %-9s%-7s%-34s ", c->message[turn->id].number, who(turn),
                    turn->pinned ? "pinned" : "", gn_str_text(&cost));
         put_beginning(out, gn_str_slice(&turn->text), 20);
         gn_str_putc(out, '\n');

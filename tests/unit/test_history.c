@@ -374,6 +374,30 @@ static bool collect(void *user, gn_slice content) {
     return true;
 }
 
+TEST(a_message_is_a_fragment_if_its_text_is_one_whatever_the_name_means_now) {
+    gn_record r, again = {0};
+    gn_error e = {0};
+    gn_str body = {0};
+    gn_transcript t, u = {.head = -1};
+    gn_history *h = fresh("fragments.db", &r);
+    CHECK(gn_history_define(h, GN_S("notes"), GN_S("a.txt"), GN_S("Shorter"), &e));
+    CHECK(gn_history_define(h, GN_S("rules"), GN_S("b.txt"), GN_S("Longer"), &e));
+    begin(h, &r, &t);
+    add(&t, 2, GN_ROLE_USER, "Shorter");
+    CHECK(keep(h, &r, &t, 3, NULL));
+    CHECK(gn_history_define(h, GN_S("notes"), GN_S("c.txt"), GN_S("Longer"), &e) && said_no(&e));
+    CHECK(gn_history_fragment(h, GN_S("notes"), &body, &e));
+    CHECK_TEXT(gn_str_text(&body), "Longer");
+    CHECK(!gn_history_fragment(h, GN_S("rules"), &body, &e) && e.code == GN_INVALID);
+    e = (gn_error){0};
+    CHECK(gn_history_load(h, r.id, &u, &again, &e) && u.count == 4);
+    CHECK(u.turn[3]->fragment && !u.turn[1]->fragment && !u.turn[2]->fragment);
+    gn_str_release(&body);
+    gn_transcript_release(&t);
+    gn_transcript_release(&u);
+    gn_history_close(h);
+}
+
 TEST(what_was_asked_is_found_over_all_sessions_the_newest_first) {
     gn_record r, q;
     gn_error e = {0};

@@ -450,6 +450,63 @@ TEST(the_same_words_in_the_same_place_are_the_same_message) {
     rig_close(&r);
 }
 
+static size_t state_files(void) {
+    char pattern[300];
+    glob_t all;
+    snprintf(pattern, sizeof pattern, "%s/*/*.state", in_folder("states"));
+    const size_t n = glob(pattern, 0, NULL, &all) == 0 ? all.gl_pathc : 0;
+    if (n)
+        globfree(&all);
+    return n;
+}
+
+/* ---- texts with a name --------------------------------------------------- */
+
+TEST(a_fragment_is_one_when_one_comes_back_and_leaves_nothing_in_private) {
+    char id[GN_ULID], command[300];
+    chat_rig r;
+    forget_all();
+    put("notes.txt", "what all begin with", 19);
+    snprintf(command, sizeof command, "/fragment notes %s", in_folder("notes.txt"));
+    if (!begin(&r, NULL))
+        return;
+    rig_type(&r, command);
+    CHECK(rig_wait(&r) && saved(&r, 1) && rig_say(&r, "why"));
+    memcpy(id, r.chat->keep.record.id, sizeof id);
+    rig_close(&r);
+    if (!begin(&r, id))
+        return;
+    CHECK(r.chat->turns.turn[1]->fragment && r.chat->turns.turn[1]->pinned &&
+          !r.chat->turns.turn[2]->fragment);
+    CHECK(rows(&r, "SELECT count(*) FROM state WHERE reason = 'fragment'") == 1);
+    const size_t states = state_files();
+    rig_type(&r, "/private");
+    rig_type(&r, "/fragment notes");
+    CHECK(rig_wait(&r) && rig_head(&r)->fragment && rig_say(&r, "a secret"));
+    rig_close(&r);
+    CHECK(states == 2 && state_files() == states);
+}
+
+TEST(a_fragment_that_does_not_fit_is_not_where_one_goes_on) {
+    char command[300];
+    chat_rig r;
+    forget_all();
+    char *text = malloc(20000);
+    for (int i = 0; i < 20000; i++)
+        text[i] = "a word "[i % 7];
+    put("long.txt", text, 20000);
+    free(text);
+    snprintf(command, sizeof command, "/fragment long %s", in_folder("long.txt"));
+    rig_engine.ctx = 500;
+    if (!begin(&r, NULL))
+        return;
+    rig_engine.ctx = 0;
+    rig_type(&r, command);
+    CHECK(rig_wait(&r) && strstr(gn_str_text(&r.tui.note), "do not fit the context") != NULL);
+    CHECK(rig_say(&r, "the sea") && rig_head(&r)->complete && rig_head(&r)->tokens > 0);
+    rig_close(&r);
+}
+
 /* Whoever wrote it was killed before it was told. */
 TEST(a_state_file_without_a_row_is_used_and_gets_one) {
     char id[GN_ULID];
