@@ -274,6 +274,10 @@ gn_switched gn_chat_model_opened(gn_chat *c, const gn_vocabulary *now, gn_str *n
 
 /* Into the input; folded to "[paste 2: 214 lines, 3,102 tokens]" when it is long. */
 void gn_chat_paste(void *self, gn_tui *t, gn_slice text);
+/* A message into the input, in place of what is there: sent again it is the same. */
+void gn_chat_put_back(gn_chat *c, gn_tui *t, gn_slice text);
+/* One that was not answered, if the input is free; else it is said to be in the history. */
+void gn_chat_give_back(gn_chat *c, gn_tui *t, gn_slice text);
 /* line with the text of marks in their place, appended. */
 void gn_chat_unfold(const gn_chat *c, gn_slice line, gn_str *out);
 /* Bytes of the marks that line begins with, and the blanks between and behind them. */

@@ -69,8 +69,7 @@ void gn_chat_take_back(gn_chat *c, gn_tui *t) {
     if (!question)
         return;
     c->turns.head = question->parent;
-    if (gn_line_text().len == 0)
-        gn_chat_paste(c, t, gn_str_slice(&question->text));
+    gn_chat_give_back(c, t, gn_str_slice(&question->text));
     gn_chat_moved(c);
 }
 
@@ -156,7 +155,7 @@ void gn_chat_summarise(gn_chat *c, gn_tui *t) {
     if (last == 0) {
         gn_tui_note(t, GN_STYLE_ERROR, "there is no reply yet that could be summarised");
         c->turns.head = f->tip;
-        gn_chat_paste(c, t, gn_str_slice(&f->waiting));
+        gn_chat_give_back(c, t, gn_str_slice(&f->waiting));
     } else {
         f->upto = path.id[last];
         const gn_turn *turn =
@@ -197,9 +196,8 @@ bool gn_chat_summarised(gn_chat *c, gn_tui *t, int64_t answer) {
     if (ok && (summary->text.len == 0 || summary->stop == GN_STOP_INTERRUPTED)) {
         c->turns.head = f->tip;
         gn_chat_moved(c);
-        if (gn_line_text().len == 0)
-            gn_chat_paste(c, t, gn_str_slice(&f->waiting));
         gn_tui_note(t, GN_STYLE_NOTE, "stopped; the conversation is as it was");
+        gn_chat_give_back(c, t, gn_str_slice(&f->waiting));
     } else if (ok) {
         for (size_t i = 1; i < path.count; i++) {
             drop[i] = !gn_role_leads(c->turns.turn[path.id[i]]->role);

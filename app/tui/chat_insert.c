@@ -153,6 +153,24 @@ void gn_chat_paste(void *self, gn_tui *t, gn_slice text) {
     insert(self, t, p);
 }
 
+void gn_chat_put_back(gn_chat *c, gn_tui *t, gn_slice text) {
+    gn_line_set((gn_slice){"", 0});
+    if (text.len > 0 && text.data[0] == '/' && lines_of(text) <= GN_FOLD_LINES)
+        gn_line_insert(GN_S("/")); /* it was typed as "//": a message, no command */
+    gn_chat_paste(c, t, text);
+}
+
+void gn_chat_give_back(gn_chat *c, gn_tui *t, gn_slice text) {
+    if (gn_line_text().len == 0) {
+        gn_chat_put_back(c, t, text);
+        return;
+    }
+    if (t->note.len == 0)
+        t->note_style = GN_STYLE_NOTE;
+    gn_str_fmt(&t->note, "%swhat was not answered is in the history (Up)", t->note.len ? "\n" : "");
+    t->dirty = true;
+}
+
 /* ---- files -------------------------------------------------------------- */
 
 bool gn_chat_file(gn_slice name, gn_str *out, gn_error *e) {

@@ -40,8 +40,7 @@ static void edit(gn_chat *c, gn_tui *t, int i) {
         gn_line_remember(gn_line_text());
         gn_tui_note(t, GN_STYLE_NOTE, "what was being written is in the history (Up)");
     }
-    gn_line_set((gn_slice){"", 0});
-    gn_chat_paste(c, t, gn_str_slice(&text)); /* a long one folds */
+    gn_chat_put_back(c, t, gn_str_slice(&text)); /* a long one folds */
     c->slot = i;
     t->mode = GN_MODE_WRITE;
     gn_str_release(&text);

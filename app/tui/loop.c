@@ -278,6 +278,8 @@ static void on_key(gn_tui *t, const gn_input_event *ev) {
     gn_request r = b ? b->request : GN_REQUEST_NONE;
     if (t->mode == GN_MODE_ASK && !fits_ask(r))
         r = GN_REQUEST_NONE;
+    if (t->mode != GN_MODE_ASK && top(t)->op->key && top(t)->op->key(top(t)->self, t, ev, r))
+        return;
     if (ev->burst && writes && t->mode == GN_MODE_WRITE && r == GN_REQUEST_SEND)
         r = GN_REQUEST_NEWLINE;
     if (ev->burst && writes && r == GN_REQUEST_COMPLETE)
@@ -302,9 +304,9 @@ static void on_paste(gn_tui *t, gn_slice bytes) {
         const char *end = memchr(first.data, '\n', first.len);
         gn_line_insert((gn_slice){first.data, end ? (size_t)(end - first.data) : first.len});
     } else {
-        while (t->n_view > 1 && !is_writable(t))
+        while (t->n_view > 1 && !top(t)->op->paste)
             gn_tui_pop(t);
-        if (is_writable(t))
+        if (top(t)->op->paste)
             t->mode = GN_MODE_WRITE;
         if (top(t)->op->paste)
             top(t)->op->paste(top(t)->self, t, gn_str_slice(&text));

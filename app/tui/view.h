@@ -25,9 +25,13 @@ typedef struct gn_view_ops {
     void (*event)(void *self, gn_tui *t, const gn_event *ev);
     void (*search)(void *self, gn_tui *t, gn_slice pattern); /* "" is never given */
     void (*close)(void *self);
-    /* Only of views that are written to; else NULL. */
+    /* Only of views that are written to; else NULL. What is pasted over another view is pasted into
+     * the chat, and that view goes, unless it has a paste() of its own. */
     void (*said)(void *self, gn_tui *t, gn_slice line);
     void (*paste)(void *self, gn_tui *t, gn_slice text);
+    /* A key and what it asks for (GN_REQUEST_NONE: nothing), before that is done. True: it was for
+     * this view, and nothing else is done with it. NULL: none is. */
+    bool (*key)(void *self, gn_tui *t, const gn_input_event *ev, gn_request r);
 } gn_view_ops;
 
 typedef struct gn_view {

@@ -323,6 +323,7 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
         return;
     }
     const gn_turn *question = answer ? turn_of(c, answer->parent) : NULL;
+    bool unsaid = false;
     c->answer = -1;
     if (!question && !t->quit && gn_chat_model_failed(c, t, &ev->error))
         return;
@@ -339,8 +340,7 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
         c->turns.head = c->before; /* it was to be another reply */
     else {
         c->turns.head = question->parent;
-        if (gn_line_text().len == 0)
-            gn_chat_paste(c, t, gn_str_slice(&question->text));
+        unsaid = true;
     }
     answer->complete = true;
     gn_chat_moved(c);
@@ -352,6 +352,8 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
         gn_tui_note(t, GN_STYLE_NOTE, "stopped before the first word");
     else
         gn_tui_note(t, GN_STYLE_ERROR, "%s", ev->error.message);
+    if (unsaid)
+        gn_chat_give_back(c, t, gn_str_slice(&question->text));
 }
 
 static void tell(gn_tui *t, gn_str *note) {
@@ -525,8 +527,15 @@ static void close_chat(void *self) {
     free(c);
 }
 
-static const gn_view_ops ops = {"chat", gn_chat_draw, request, gn_chat_scroll, event,
-                                search, close_chat,   said,    gn_chat_paste};
+static const gn_view_ops ops = {.name = "chat",
+                                .draw = gn_chat_draw,
+                                .request = request,
+                                .scroll = gn_chat_scroll,
+                                .event = event,
+                                .search = search,
+                                .close = close_chat,
+                                .said = said,
+                                .paste = gn_chat_paste};
 
 bool gn_chat_view(gn_view *out, const gn_chat_options *o, gn_error *e) {
     gn_chat *c = calloc(1, sizeof *c);

@@ -218,8 +218,13 @@ static void close_view(void *self) {
     free(v);
 }
 
-static const gn_view_ops ops = {"compare", gn_compare_draw, request, scroll, event,
-                                search,    close_view,      NULL,    NULL};
+static const gn_view_ops ops = {.name = "compare",
+                                .draw = gn_compare_draw,
+                                .request = request,
+                                .scroll = scroll,
+                                .event = event,
+                                .search = search,
+                                .close = close_view};
 
 bool gn_compare_view(gn_view *out, const gn_compare_screen *o, gn_error *e) {
     gn_compare_state *v = calloc(1, sizeof *v);

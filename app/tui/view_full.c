@@ -1,6 +1,8 @@
 /* view_full.c - what is asked when the context is full, and which turns may go. */
 #include "app/tui/chat_full.h"
 
+#include "app/line.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -83,9 +85,22 @@ static void draw_question(void *self, gn_tui *t) {
     gn_str_puts(&text, " of ");
     grouped(c->context, &text);
     gn_str_puts(&text, narrow ? "" : " tokens");
-    const int top = v->rows - n - 2 - (v->rows >= 10 ? 4 : 0);
+    /* Over the messages; what is being written and said stays in sight where there is room. */
+    const gn_shape s = gn_chat_lay_out(c, t);
+    const int end = s.height >= n + 2 ? s.first + s.height : v->rows - (v->rows >= 10 ? 4 : 0);
+    const int top = end - n - 2;
     draw_box(v, top > 0 ? top : 0, gn_str_slice(&text), line, n);
     gn_str_release(&text);
+}
+
+/* What was being typed when it came up is no answer, nor what is typed on without a pause. */
+static bool is_early(const gn_chat *c, const gn_tui *t) {
+    return t->now - c->full.since < 0.5 || t->now - t->keyed < 0.5;
+}
+
+static void say_what_answers(const gn_chat *c, gn_tui *t) {
+    gn_tui_note(t, GN_STYLE_NOTE, "the question comes first: s, d%s or Esc",
+                c->full.why == GN_FULL_SOON ? ", c" : "");
 }
 
 static bool request_question(void *self, gn_tui *t, gn_request r, const char *argument) {
@@ -93,13 +108,10 @@ static bool request_question(void *self, gn_tui *t, gn_request r, const char *ar
     gn_view view;
     gn_error e = {0};
     (void)argument;
-    /* What was being typed when it came up is no answer, nor what is typed on without a pause. */
-    const bool early =
-        c->full.why == GN_FULL_NOW && (t->now - c->full.since < 0.5 || t->now - t->keyed < 0.5);
     switch (r) {
     case GN_REQUEST_SUMMARISE:
     case GN_REQUEST_DROP:
-        if (early)
+        if (is_early(c, t))
             return true;
         gn_tui_pop(t);
         if (r == GN_REQUEST_SUMMARISE)
@@ -110,7 +122,7 @@ static bool request_question(void *self, gn_tui *t, gn_request r, const char *ar
             gn_tui_note(t, GN_STYLE_ERROR, "%s", e.message);
         return true;
     case GN_REQUEST_GO_ON:
-        if (c->full.why == GN_FULL_SOON) {
+        if (c->full.why == GN_FULL_SOON && !is_early(c, t)) {
             gn_tui_pop(t);
             gn_chat_fill(c, t);
         }
@@ -126,9 +138,40 @@ static bool request_question(void *self, gn_tui *t, gn_request r, const char *ar
     case GN_REQUEST_SUSPEND:
         return false;
     default:
-        return true; /* it wants an answer */
+        say_what_answers(c, t);
+        return true;
     }
 }
+
+/* What is typed on when the question comes up belongs to the next message, as while a reply comes. */
+static bool key_question(void *self, gn_tui *t, const gn_input_event *ev, gn_request r) {
+    gn_chat *c = self;
+    const gn_key k = ev->key;
+    const bool written =
+        !(k.mods & ~(unsigned)GN_SHIFT) && k.code < GN_KEY_UP && k.code != GN_KEY_ESC;
+    if (!written || t->mode != GN_MODE_WRITE || t->n_view > 2 || !is_early(c, t)) {
+        if (r == GN_REQUEST_NONE)
+            say_what_answers(c, t);
+        return r == GN_REQUEST_NONE;
+    }
+    if (k.code == GN_KEY_TAB)
+        return true;
+    if (k.code != GN_KEY_ENTER)
+        gn_line_type(ev->bytes);
+    else if (ev->burst)
+        gn_line_insert(GN_S("\n"));
+    else if (gn_line_text().len > 0 && gn_line_text().data[0] != '/') {
+        gn_str text = {0};
+        gn_line_remember(gn_line_text());
+        gn_chat_unfold(c, gn_line_text(), &text);
+        gn_line_set((gn_slice){"", 0});
+        gn_chat_enqueue(c, t, gn_str_slice(&text));
+        gn_str_release(&text);
+    }
+    return true;
+}
+
+static void paste_question(void *self, gn_tui *t, gn_slice text) { gn_chat_paste(self, t, text); }
 
 static void close_question(void *self) { (void)self; }
 
@@ -139,7 +182,9 @@ bool gn_full_view(gn_view *out, gn_chat *c, gn_error *e) {
                                     .scroll = ignore_scroll,
                                     .event = ignore_event,
                                     .search = ignore_search,
-                                    .close = close_question};
+                                    .close = close_question,
+                                    .paste = paste_question,
+                                    .key = key_question};
     (void)e;
     *out = (gn_view){&ops, c};
     return true;
@@ -258,6 +303,11 @@ static bool request_drop(void *self, gn_tui *t, gn_request r, const char *argume
     case GN_REQUEST_OPEN:
         do_drop(d, t);
         return true;
+    case GN_REQUEST_WRITE:
+        t->mode = GN_MODE_WRITE;
+        gn_tui_pop(t);
+        gn_chat_take_back(chat, t);
+        return true;
     case GN_REQUEST_ESCAPE:
     case GN_REQUEST_BACK:
     case GN_REQUEST_CANCEL:
@@ -273,6 +323,10 @@ static void scroll_drop(void *self, gn_tui *t, int rows) {
     dropping *d = self;
     (void)t;
     move_to(d, d->at + rows);
+}
+
+static void paste_drop(void *self, gn_tui *t, gn_slice text) {
+    gn_chat_paste(((dropping *)self)->chat, t, text);
 }
 
 static void close_drop(void *self) {
@@ -308,7 +362,8 @@ bool gn_drop_view(gn_view *out, gn_chat *c, gn_error *e) {
                                     .scroll = scroll_drop,
                                     .event = ignore_event,
                                     .search = ignore_search,
-                                    .close = close_drop};
+                                    .close = close_drop,
+                                    .paste = paste_drop};
     dropping *d = calloc(1, sizeof *d);
     const gn_turn *question = gn_transcript_turn(&c->turns, c->full.question);
     if (d) {

@@ -104,8 +104,13 @@ static void close_help(void *self) {
     free(h);
 }
 
-static const gn_view_ops ops = {"help", draw,       request, scroll, event,
-                                search, close_help, NULL,    NULL};
+static const gn_view_ops ops = {.name = "help",
+                                .draw = draw,
+                                .request = request,
+                                .scroll = scroll,
+                                .event = event,
+                                .search = search,
+                                .close = close_help};
 
 static void list_keys(const gn_keymap *m, const char *view, const char *title, gn_str *out) {
     gn_str_fmt(out, "%s\n", title);

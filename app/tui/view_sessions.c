@@ -490,8 +490,13 @@ static void close_sessions(void *self) {
     free(v);
 }
 
-static const gn_view_ops ops = {"sessions", gn_sessions_draw, request, scroll, event,
-                                search,     close_sessions,   NULL,    NULL};
+static const gn_view_ops ops = {.name = "sessions",
+                                .draw = gn_sessions_draw,
+                                .request = request,
+                                .scroll = scroll,
+                                .event = event,
+                                .search = search,
+                                .close = close_sessions};
 
 bool gn_sessions_view(gn_view *out, gn_tui *t, const gn_sessions_host *host, gn_error *e) {
     gn_sessions *v = calloc(1, sizeof *v);

@@ -587,8 +587,13 @@ static void close_view(void *self) {
     free(v);
 }
 
-static const gn_view_ops ops = {"tokens", draw,       request, scroll, event,
-                                search,   close_view, NULL,    NULL};
+static const gn_view_ops ops = {.name = "tokens",
+                                .draw = draw,
+                                .request = request,
+                                .scroll = scroll,
+                                .event = event,
+                                .search = search,
+                                .close = close_view};
 
 bool gn_tokens_view(gn_view *out, void *chat, int64_t turn, gn_error *e) {
     tokens *v = calloc(1, sizeof *v);
