@@ -76,10 +76,14 @@ static const char *value_text(double v, char out[16]) {
     return out;
 }
 
+static int name_width(const gn_canvas *c) {
+    const int wide = c->cols - 82 < 44 ? c->cols - 82 : 44;
+    return wide > 24 ? wide : c->cols >= 80 ? 24 : 18;
+}
+
 /* Columns from the left; those that do not fit are not begun. */
 static void put_columns(gn_canvas *c, int y, gn_style style, const char *const *text, int n) {
-    const int wide = c->cols - 82 < 44 ? c->cols - 82 : 44;
-    const int width[] = {wide > 24 ? wide : c->cols >= 80 ? 24 : 18, 9, 9, 22, 15, 8, 8, 9};
+    const int width[] = {name_width(c), 9, 9, 22, 15, 8, 8, 9};
     int x = 1;
     for (int i = 0; i < n && x + width[i] <= c->cols; i++) {
         const int used = gn_columns(gn_slice_of(text[i])), space = width[i] - used - 1;
@@ -90,15 +94,53 @@ static void put_columns(gn_canvas *c, int y, gn_style style, const char *const *
 }
 
 /* named: with its task. */
-static void draw_line(const gn_pairing *l, bool named, gn_canvas *c, int y, gn_style style) {
-    char a[16], b[16], diff[40], p[16], holm[16], both[40], only_a[16], only_b[16], least[24];
-    gn_str name = {0};
-    const double scale = l->share ? 100 : 1;
+static void put_name(const gn_pairing *l, bool named, gn_str *out) {
     if (named)
-        gn_str_fmt(&name, "%.*s ", (int)l->task.len, l->task.data);
-    gn_str_add(&name, l->metric);
+        gn_str_fmt(out, "%.*s ", (int)l->task.len, l->task.data);
+    gn_str_add(out, l->metric);
     if (!gn_slice_is(l->filter, "none"))
-        gn_str_fmt(&name, ",%.*s", (int)l->filter.len, l->filter.data);
+        gn_str_fmt(out, ",%.*s", (int)l->filter.len, l->filter.data);
+}
+
+static bool is_within(gn_slice s, size_t at) {
+    return at < s.len && ((unsigned char)s.data[at] & 0xC0) == 0x80;
+}
+
+/* The name of line i in so many columns: of two that begin alike, like two filters of a task, what
+ * is left out stands before where they part ("gsm8k..strict-ma"). */
+static void name_of(const gn_comparison *x, int i, bool named, size_t room, gn_str *out) {
+    gn_str name = {0}, other = {0};
+    size_t parts = 0;
+    put_name(&x->pairing[i], named, &name);
+    const gn_slice all = gn_str_slice(&name);
+    for (int k = 0; k < x->n; k++) {
+        gn_str_cut(&other, 0);
+        put_name(&x->pairing[k], named, &other);
+        size_t n = 0;
+        while (n < all.len && n < other.len && all.data[n] == other.data[n])
+            n++;
+        if (n < all.len && n > parts)
+            parts = n;
+    }
+    while (is_within(all, parts))
+        parts--;
+    if (all.len <= room || parts + 4 <= room || room < 8)
+        gn_str_add(out, all);
+    else {
+        const size_t tail = all.len - parts < room * 2 / 3 ? all.len - parts : room * 2 / 3;
+        size_t head = room - 2 - tail;
+        while (is_within(all, head))
+            head--;
+        gn_str_fmt(out, "%.*s..", (int)head, all.data);
+        gn_str_add(out, gn_slice_from(all, parts));
+    }
+    gn_str_release(&name);
+    gn_str_release(&other);
+}
+
+static void draw_line(const gn_pairing *l, const char *name, gn_canvas *c, int y, gn_style style) {
+    char a[16], b[16], diff[40], p[16], holm[16], both[40], only_a[16], only_b[16], least[24];
+    const double scale = l->share ? 100 : 1;
     if (isnan(l->diff))
         snprintf(diff, sizeof diff, "-");
     else if (isnan(l->error))
@@ -113,16 +155,9 @@ static void draw_line(const gn_pairing *l, bool named, gn_canvas *c, int y, gn_s
         snprintf(least, sizeof least, "-");
     else
         snprintf(least, sizeof least, l->share ? "%.1f pp" : "%.2g", l->smallest * scale);
-    const char *const text[] = {gn_str_text(&name),
-                                value_text(l->a, a),
-                                value_text(l->b, b),
-                                diff,
-                                both,
-                                only_a,
-                                only_b,
-                                least};
+    const char *const text[] = {
+        name, value_text(l->a, a), value_text(l->b, b), diff, both, only_a, only_b, least};
     put_columns(c, y, style, text, 8);
-    gn_str_release(&name);
 }
 
 /* The first line in view: so that the question's own task is seen. */
@@ -148,7 +183,11 @@ static void draw_table(const gn_compare_state *v, gn_canvas *c, const layout *l)
         const gn_pairing *x = &v->comparison->pairing[first + i];
         const bool own = v->at < v->comparison->n_flip &&
                          gn_slice_equal(x->task, v->comparison->flip[v->at].task);
-        draw_line(x, several, c, l->table + l->has_head + i, own ? GN_STYLE_BOLD : GN_STYLE_PLAIN);
+        gn_str name = {0};
+        name_of(v->comparison, first + i, several, (size_t)name_width(c) - 1, &name);
+        draw_line(x, gn_str_text(&name), c, l->table + l->has_head + i,
+                  own ? GN_STYLE_BOLD : GN_STYLE_PLAIN);
+        gn_str_release(&name);
     }
 }
 

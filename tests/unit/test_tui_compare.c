@@ -379,6 +379,20 @@ TEST(nothing_is_drawn_outside_of_a_screen_of_any_size) {
     close_screen(&r);
 }
 
+TEST(lines_that_begin_alike_are_told_apart_in_little_room) {
+    rig r;
+    open_screen(&r, 60, 18, true, true);
+    r.pairing[0].filter = GN_S("strict-match");
+    r.pairing[1].filter = GN_S("flexible-extract");
+    CHECK(shows(&r, " gsm8..strict-matc") && shows(&r, " gsm8..flexible-ex"));
+    r.pairing[0].task = GN_S("arc");
+    r.pairing[2].task = GN_S("gsm8k");
+    r.pairing[1].metric = GN_S("exact_match_g\303\266te_fix"); /* they part within a letter */
+    r.pairing[2].metric = GN_S("exact_match_g\303\274te_fix");
+    CHECK(shows(&r, " gsm8..\303\266te_fix,fle") && shows(&r, " gsm8k e..\303\274te_fix"));
+    close_screen(&r);
+}
+
 TEST(k_has_the_second_model_read_the_first_ones_answer) {
     rig r;
     open_screen(&r, 120, 40, true, true);
