@@ -32,10 +32,11 @@ typedef struct engine_worker {
     int64_t unsaved; /* the turn whose state is to be saved yet; -1: none */
     int64_t unready; /* the turn that the next answer may begin at a copy of; -1: none */
     gn_reading *reading;
-    bool offered; /* the processor, to whoever asked for the GPU and lost it */
-    gn_ids made;  /* tokens told of the answer under way */
-    size_t said;  /* bytes told of it */
-    size_t skip;  /* tokens that were told before the GPU was left */
+    bool unsettled; /* opening left something to be done while nobody waits */
+    bool offered;   /* the processor, to whoever asked for the GPU and lost it */
+    gn_ids made;    /* tokens told of the answer under way */
+    size_t said;    /* bytes told of it */
+    size_t skip;    /* tokens that were told before the GPU was left */
 } engine_worker;
 
 void gn_event_free(void *event) {
@@ -441,6 +442,16 @@ static void answer(engine_worker *w, gn_ask *ask) {
     settle(w, false);
 }
 
+/* What opening left to be done, while nobody waits: piece by piece, with a pause in which others have
+ * the processors. Whatever is asked comes between two. */
+static void get_ready(engine_worker *w) {
+    for (int pause = 50; w->unsettled && !gn_queue_soon(w->asks, pause); pause = 1) {
+        if (atomic_load(&w->closing))
+            return;
+        w->unsettled = gn_engine_settle(w->engine);
+    }
+}
+
 static void *work(void *user) {
     engine_worker *w = user;
     gn_error e = {0};
@@ -470,7 +481,8 @@ static void *work(void *user) {
         tell(w, ev);
     } else
         fail(w, &e, NULL);
-    for (gn_ask *ask; (ask = gn_queue_take(w->asks)); gn_ask_free(ask)) {
+    w->unsettled = open;
+    for (gn_ask *ask; get_ready(w), (ask = gn_queue_take(w->asks)); gn_ask_free(ask)) {
         if (open && ask->pin)
             gn_reading_save(w->reading, ask->answer, true, true);
         else if (ask->n_said == 0)

@@ -265,6 +265,18 @@ void gn_engine_close(gn_engine *g) {
     free(g);
 }
 
+bool gn_engine_settle(gn_engine *g) {
+    gn_ids ids = {0};
+    gn_error e = {0}; /* who has a text to read is told */
+    if (!g->encoded && g->tokenizer) { /* merges are read with the first text */
+        g->encoded = true;
+        gn_encode(g->tokenizer, GN_S("a"), 0, &ids, &e);
+        gn_ids_release(&ids);
+        return true;
+    }
+    return gn_settle(g->device);
+}
+
 /* ---- leaving the GPU ---------------------------------------------------- */
 
 bool gn_engine_lost(const gn_engine *g, const gn_error *e) {

@@ -22,6 +22,7 @@ struct gn_engine {
     gn_plan *plan;
 
     gn_tokenizer *tokenizer;
+    bool encoded; /* it has read its merges */
     gn_str template_source;
     const char *template_origin; /* "option", "chat_template.jinja", ... */
     gn_template *template;       /* parsed at its first use */

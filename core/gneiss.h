@@ -62,6 +62,10 @@ typedef struct gn_engine_options {
 gn_engine *gn_engine_open(const char *path, const gn_engine_options *o, gn_error *e);
 void gn_engine_close(gn_engine *g); /* NULL is fine; after everything made with it */
 
+/* A piece, of some milliseconds, of the work that opening left for the first text and steps: to be
+ * called while nobody waits. No bit of what comes depends on it. False: nothing is left. */
+bool gn_engine_settle(gn_engine *g);
+
 /* Whether that error, of a call with g, says that g's GPU is lost or out of memory. Then no
  * step of g is of use any more, and what was read has to be read again. */
 bool gn_engine_lost(const gn_engine *g, const gn_error *e);

@@ -243,6 +243,7 @@ static const gn_ops ops = {
     .copy = gn_cpu_copy,
     .read = read_back,
     .place = gn_cpu_place,
+    .settle = gn_cpu_settle,
     .step_begin = step_begin,
     .embed = gn_cpu_embed,
     .linear = gn_cpu_linear,

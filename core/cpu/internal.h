@@ -29,6 +29,7 @@ typedef struct gn_cpu {
     struct gn_placed *placed; /* place.c: memory of placed weights, freed by gn_cpu_unplace() */
     gn_weight *late; /* [lates] as they are now; those from next_late on are still in the file */
     int lates, next_late;
+    struct gn_placing *placing; /* place.c: the one of them that is being placed */
     _Atomic(void *) kept[GN_CPU_KEPT]; /* blocks given back, the last first */
     void *scratch[256];                /* by thread, grown on demand by gn_cpu_scratch() */
     size_t scratch_bytes[256];
@@ -56,6 +57,8 @@ bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e); /* place.
 void gn_cpu_unplace(gn_cpu *c);
 /* Before a step of so many tokens: place some of the weights that wait. */
 void gn_cpu_place_late(gn_cpu *c, int tokens);
+/* While nobody waits: a piece of them. False: none wait any more. */
+bool gn_cpu_settle(gn_device *d);
 /* w, or where it is now. */
 const gn_weight *gn_cpu_weight(const gn_cpu *c, const gn_weight *w);
 void gn_cpu_embed(gn_device *d, gn_mat x, const gn_weight *table, const int32_t *token,

@@ -25,8 +25,9 @@ enum {
     ARENA = 1 << 26,
     PACK_ROWS = 256,
     GIVE_PARTS = 32,
-    LATE_BYTES = 1 << 28, /* placed before a step, and as much again for each */
-    LATE_TOKENS = 16      /* tokens of it */
+    PIECE_BYTES = 1 << 22, /* placed at a time while nobody waits: some milliseconds */
+    LATE_BYTES = 1 << 28,  /* placed before a step, and as much again for each */
+    LATE_TOKENS = 16       /* tokens of it */
 };
 
 typedef struct gn_placed {
@@ -184,11 +185,12 @@ void gn_cpu_unplace(gn_cpu *c) {
         free(a);
     }
     free(c->late);
+    free(c->placing);
 }
 
 /* The work of placing one weight, cut by matrix and rows. */
-typedef struct job {
-    const gn_weight *w;
+typedef struct gn_placing {
+    const gn_weight *w; /* NULL: there is none */
     uint8_t *to;
     size_t step; /* bytes of a matrix in `to` */
     int parts;   /* of a matrix */
@@ -238,32 +240,49 @@ static size_t bytes_of(const gn_weight *w) {
     return (size_t)(w->n - 1) * w->step + (size_t)w->rows * gn_row_bytes(w->format, w->cols);
 }
 
-/* Into memory of ours; false, and w as it was, when there is none. give: some at a time, and the
- * file's pages back behind it, so that there is never much more than one copy. */
-static bool place_now(gn_cpu *c, gn_weight *w, bool give) {
+/* False when there is no memory for it. */
+static bool begin(gn_cpu *c, const gn_weight *w, job *j) {
     const bool panels = gn_reads_quants(c, w);
     const size_t step =
         panels ? (size_t)((w->rows + GN_PANEL - 1) / GN_PANEL) * gn_panel_bytes(w->format, w->cols)
                : (size_t)w->rows * gn_row_bytes(w->format, w->cols);
-    job j = {.w = w,
-             .to = take(c, step * (size_t)w->n),
-             .step = step,
-             .parts = (w->rows + PACK_ROWS - 1) / PACK_ROWS,
-             .panels = panels};
-    if (!j.to)
-        return false;
-    const int all = w->n * j.parts;
-    const uint8_t *end = (const uint8_t *)w->data + bytes_of(w);
-    for (int part; (part = j.first) < all; j.first += GIVE_PARTS) {
-        const int some = all - part < GIVE_PARTS ? all - part : GIVE_PARTS;
-        gn_pool_run(c->pool, some, move, &j);
-        const uint8_t *next = part + some < all ? source(&j, part + some) : end;
-        if (give)
-            drop(source(&j, part), (size_t)(next - source(&j, part)));
+    *j = (job){.w = w,
+               .to = take(c, step * (size_t)w->n),
+               .step = step,
+               .parts = (w->rows + PACK_ROWS - 1) / PACK_ROWS,
+               .panels = panels};
+    return j->to != NULL;
+}
+
+/* So many parts more. give: the file's pages back behind them, so that there is never much more than
+ * one copy. False: that was the last. */
+static bool move_some(gn_cpu *c, job *j, int parts, bool give) {
+    const int all = j->w->n * j->parts, part = j->first;
+    const int some = all - part < parts ? all - part : parts;
+    gn_pool_run(c->pool, some, move, j);
+    if (give) {
+        const uint8_t *end = (const uint8_t *)j->w->data + bytes_of(j->w);
+        const uint8_t *next = part + some < all ? source(j, part + some) : end;
+        drop(source(j, part), (size_t)(next - source(j, part)));
     }
-    w->data = j.to;
-    w->step = step;
-    w->layout = panels ? GN_LAYOUT_PANELS : GN_LAYOUT_ROWS;
+    j->first += some;
+    return j->first < all;
+}
+
+static void end(gn_weight *w, const job *j) {
+    w->data = j->to;
+    w->step = j->step;
+    w->layout = j->panels ? GN_LAYOUT_PANELS : GN_LAYOUT_ROWS;
+}
+
+/* Into memory of ours; false, and w as it was, when there is none. */
+static bool place_now(gn_cpu *c, gn_weight *w, bool give) {
+    job j;
+    if (!begin(c, w, &j))
+        return false;
+    while (move_some(c, &j, GIVE_PARTS, give))
+        ;
+    end(w, &j);
     return true;
 }
 
@@ -284,18 +303,44 @@ const gn_weight *gn_cpu_weight(const gn_cpu *c, const gn_weight *w) {
     return w->layout < GN_LAYOUT_LATE ? w : &c->late[w->layout - GN_LAYOUT_LATE];
 }
 
+/* So many parts of the next of those that wait; what was begun is gone on with. */
+static void place_some(gn_cpu *c, int parts) {
+    gn_weight *w = &c->late[c->next_late];
+    job *j = c->placing;
+    if (!j->w && !begin(c, w, j)) /* without memory of ours, the file's goes on to serve */
+        c->next_late = c->lates;
+    else if (!move_some(c, j, parts, true)) {
+        end(w, j);
+        j->w = NULL;
+        c->next_late++;
+    }
+}
+
+static bool some_wait(gn_cpu *c) {
+    if (c->next_late < c->lates && !c->placing)
+        c->placing = calloc(1, sizeof *c->placing);
+    return c->next_late < c->lates && c->placing;
+}
+
 void gn_cpu_place_late(gn_cpu *c, int tokens) {
     size_t left = LATE_BYTES * (size_t)(1 + tokens / LATE_TOKENS);
-    while (c->next_late < c->lates && left) {
-        gn_weight *w = &c->late[c->next_late];
-        const size_t bytes = bytes_of(w);
-        if (!place_now(c, w, true)) { /* without memory of ours, the file's goes on to serve */
-            c->next_late = c->lates;
-            return;
-        }
-        c->next_late++;
+    while (left && some_wait(c)) {
+        const int at = c->next_late;
+        const size_t bytes = bytes_of(&c->late[at]);
+        while (c->next_late == at)
+            place_some(c, GIVE_PARTS);
         left -= bytes < left ? bytes : left;
     }
+}
+
+bool gn_cpu_settle(gn_device *d) {
+    gn_cpu *c = gn_cpu_of(d);
+    if (!some_wait(c))
+        return false;
+    const gn_weight *w = &c->late[c->next_late];
+    const size_t parts = PIECE_BYTES / (gn_row_bytes(w->format, w->cols) * PACK_ROWS);
+    place_some(c, parts > 1 ? (int)parts : 1);
+    return c->next_late < c->lates;
 }
 
 bool gn_cpu_place(gn_device *d, gn_weight *w, bool keep, gn_error *e) {

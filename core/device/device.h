@@ -99,6 +99,7 @@ typedef struct gn_ops {
     void (*copy)(gn_device *d, void *to, const void *from, size_t bytes);  /* within it */
     bool (*read)(gn_device *d, void *to, const void *from, size_t bytes, gn_error *e);
     bool (*place)(gn_device *d, gn_weight *w, bool keep, gn_error *e);
+    bool (*settle)(gn_device *d);                                               /* may be NULL */
     void (*step_begin)(gn_device *d, gn_step_kind kind, const gn_lanes *lanes); /* may be NULL */
     void (*step_end)(gn_device *d);                                             /* may be NULL */
 
@@ -155,6 +156,10 @@ static inline bool gn_place(gn_device *d, gn_weight *w, bool keep, gn_error *e) 
     assert(w->data && w->rows > 0 && w->cols > 0 && w->n > 0);
     return d->op->place(d, w, keep, e);
 }
+
+/* A piece, of some milliseconds, of the work that placing left for the first steps; changes no bit.
+ * Not within a step. False: nothing is left. */
+static inline bool gn_settle(gn_device *d) { return d->op->settle && d->op->settle(d); }
 
 /* Every op between the two belongs to one step of one kind. */
 static inline void gn_step_begin(gn_device *d, gn_step_kind kind, const gn_lanes *lanes) {

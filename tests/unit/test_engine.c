@@ -59,6 +59,30 @@ TEST(reading_in_pieces_changes_no_bit) {
     }
 }
 
+TEST(what_opening_left_to_be_done_ends_and_changes_no_bit) {
+    for (int k = 0; k < N_KINDS; k++) {
+        gn_engine *g = open_kind(KINDS[k], exact()), *h = open_kind(KINDS[k], exact());
+        gn_error e = {0};
+        int32_t id[20];
+        int pieces = 0;
+        fill(id, 20, gn_engine_vocab(g), 3);
+        gn_session *a = gn_session_new(g, &e), *b = gn_session_new(h, &e);
+        for (int i = 0; i < 20; i += 5) {
+            CHECK(gn_session_feed(a, id + i, 5, GN_READ, NULL, NULL, &e) &&
+                  gn_session_feed(b, id + i, 5, GN_READ, NULL, NULL, &e));
+            CHECK_SAME(gn_session_logits(a), gn_session_logits(b), (size_t)gn_engine_vocab(g));
+            pieces += gn_engine_settle(g);
+        }
+        while (gn_engine_settle(g) && pieces < 1000)
+            pieces++;
+        CHECK(pieces < 1000 && !gn_engine_settle(g));
+        gn_session_free(a);
+        gn_session_free(b);
+        gn_engine_close(g);
+        gn_engine_close(h);
+    }
+}
+
 TEST(a_fork_goes_its_own_way_and_harms_nothing) {
     enum { T = 40 };
     for (int k = 0; k < N_KINDS; k++) {

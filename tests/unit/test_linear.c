@@ -1,6 +1,11 @@
 /* test_linear.c - products with every number format on every instruction set. */
 /* floor: gn_cpu */
+#include "tests/unit/temporary.h"
 #include "tests/unit/weights.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { MOST = 130 };
 static const int some_T[] = {1, 2, 3, 4, 5, 7, 8, 16, 33, 64, 65, 130};
@@ -215,4 +220,57 @@ TEST(embed_is_the_unpacked_row_times_the_scale) {
             }
             gn_device_close(d);
         }
+}
+
+/* Its bytes in a file, as a checkpoint's are. */
+static gn_weight in_a_file(gn_weight w) {
+    const size_t bytes = (size_t)w.rows * gn_row_bytes(w.format, w.cols);
+    put("weight", w.data, bytes);
+    free((void *)w.data);
+    const int fd = open(in_folder("weight"), O_RDONLY);
+    w.data = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+    close(fd);
+    CHECK(w.data != MAP_FAILED);
+    return w;
+}
+
+TEST(weights_move_from_the_file_in_pieces_and_no_bit_changes) {
+    enum { ROWS = 6000, COLS = 4096 };
+    static float want[ROWS], y[ROWS];
+    const gn_lane lane = {.count = 1};
+    const gn_lanes one = {1, &lane};
+    gn_error e = {0};
+    for (int s = 0; s < ISAS; s++) {
+        gn_device *d =
+            gn_cpu_open(&(gn_cpu_options){.threads = 2, .isa = isas[s], .may_wait = true}, &e);
+        if (!d)
+            continue;
+        const gn_weight own = in_a_file(random_weight(GN_Q8_0, 1, ROWS, COLS));
+        gn_weight w = own, next = own, last = own;
+        float *x = random_rows(1, COLS);
+        CHECK(gn_place(d, &w, true, &e) && gn_place(d, &next, true, &e) &&
+              gn_place(d, &last, true, &e));
+        product(d, want, x, &w, 1, GN_WRITE);
+        int pieces = 0;
+        for (bool more = true; more && pieces < 10; pieces++) { /* all of one, some of the other */
+            more = gn_settle(d);
+            CHECK(more);
+            product(d, y, x, pieces < 9 ? &w : &next, 1, GN_WRITE);
+            CHECK_SAME(y, want, ROWS);
+        }
+        gn_step_begin(d, GN_WRITE, &one); /* the first step places nothing, the next goes on */
+        gn_step_end(d);
+        CHECK(gn_settle(d));
+        gn_step_begin(d, GN_WRITE, &one);
+        gn_step_end(d);
+        CHECK(!gn_settle(d) && !gn_settle(d));
+        const gn_weight *const all[] = {&w, &next, &last};
+        for (int i = 0; i < 3; i++) {
+            product(d, y, x, all[i], 1, GN_WRITE);
+            CHECK_SAME(y, want, ROWS);
+        }
+        free(x);
+        gn_device_close(d);
+        munmap((void *)own.data, (size_t)ROWS * gn_row_bytes(GN_Q8_0, COLS));
+    }
 }
