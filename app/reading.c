@@ -340,6 +340,16 @@ void gn_reading_ready(gn_reading *r, int64_t turn) {
             gn_session_fork(p->state, &e)); /* the device keeps what was last given back */
 }
 
+void gn_reading_expect(gn_reading *r, const gn_ask *a) {
+    const int64_t last = a->said[a->n_said - 1].id;
+    gn_error e = {0}; /* what comes next is told */
+    gn_reading_enter(r, a);
+    passage *p = gn_reading_remember(r, a, &e) ? gn_passage_find(r, last) : NULL;
+    if (p && r->cache && !state_at(r, p))
+        p->state = from_disk(r, p);
+    gn_reading_ready(r, last);
+}
+
 /* ---- keeping ------------------------------------------------------------ */
 
 /* Drop states that are not asked for, and the least useful past the budget. */

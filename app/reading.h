@@ -45,6 +45,7 @@ typedef struct gn_ask {
     int conversation; /* another one than before: what was read of that is forgotten */
     bool off_disk;    /* its state is not saved */
     bool pin;         /* no question: the state at the end of turn `answer` shall stay */
+    bool expected;    /* no question yet: gn_reading_expect() */
     /* Filled in: */
     gn_ids answered; /* tokens of the answer */
     gn_ids held;     /* turns whose states are kept in memory */
@@ -99,6 +100,9 @@ bool gn_reading_save(gn_reading *r, int64_t turn, bool pinned, bool wait);
 /* Have memory at hand for a copy of the state at a turn's end, or of one about as long: pages that
  * are new to the process take longer to come by than a copy takes. To be called while nobody waits. */
 void gn_reading_ready(gn_reading *r, int64_t turn);
+/* What was said will probably be gone on from: if the state at its end is on disk, it is fetched, and
+ * memory for a copy of it, as above. */
+void gn_reading_expect(gn_reading *r, const gn_ask *a);
 /* Read what is new, then answer. Stopped by text() it has answered (GN_STOP_INTERRUPTED);
  * cancelled while reading GN_CANCELLED, and as if it had not been asked. */
 bool gn_reading_answer(gn_reading *r, gn_ask *a, const gn_reading_hooks *h, gn_answered *out,

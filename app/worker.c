@@ -483,7 +483,9 @@ static void *work(void *user) {
         fail(w, &e, NULL);
     w->unsettled = open;
     for (gn_ask *ask; get_ready(w), (ask = gn_queue_take(w->asks)); gn_ask_free(ask)) {
-        if (open && ask->pin)
+        if (open && ask->expected)
+            gn_reading_expect(w->reading, ask);
+        else if (open && ask->pin)
             gn_reading_save(w->reading, ask->answer, true, true);
         else if (ask->n_said == 0)
             atomic_store(&w->woken, false);
@@ -562,6 +564,12 @@ static bool pin(gn_worker *worker, int64_t turn) {
     return false;
 }
 
+static void expect(gn_worker *worker, gn_ask *a) {
+    a->expected = true;
+    if (!gn_queue_offer(((engine_worker *)worker)->asks, a))
+        gn_ask_free(a);
+}
+
 static void finish(gn_worker *worker) {
     engine_worker *w = (engine_worker *)worker;
     atomic_store(&w->closing, true);
@@ -604,6 +612,7 @@ gn_worker *gn_worker_open(const char *path, const gn_engine_options *o, const ch
                             .stop = stop,
                             .choose = choose,
                             .fd = fd,
+                            .expect = expect,
                             .pin = pin,
                             .finish = finish,
                             .close = close_worker};

@@ -68,6 +68,9 @@ struct gn_worker {
     /* How tokens are chosen from the next one on, in the answer that is coming. */
     void (*choose)(gn_worker *w, const gn_sampling *how);
     int (*fd)(gn_worker *w);
+    /* One will probably go on from the end of what is said: its state from the disk, and memory for
+     * a copy, before anybody waits. Takes it, and may do nothing. NULL: nothing can be done. */
+    void (*expect)(gn_worker *w, gn_ask *ask);
     /* The state at a turn's end shall be on disk, and stay there. False: it is busy. */
     bool (*pin)(gn_worker *w, int64_t turn);
     /* Stop, save what is to be saved, and tell the rest: fetch events up to GN_EVENT_CLOSED.

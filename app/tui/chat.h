@@ -139,6 +139,10 @@ void gn_chat_search(gn_chat *c, gn_tui *t, int direction);
 
 void gn_chat_draw(void *self, gn_tui *t);
 bool gn_chat_no_memory(gn_tui *t); /* says so; false */
+/* What was said up to the end of a turn, to the engine; false when out of memory. */
+bool gn_chat_tell(const gn_chat *c, gn_ask *a, int64_t upto);
+/* The engine may fetch the state at the head, if that is on disk. */
+void gn_chat_expect(const gn_chat *c, gn_tui *t);
 /* Ask for an answer below `question`, a turn of the user's. */
 void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question);
 void gn_chat_moved(gn_chat *c); /* to another branch: nothing is selected, the end is in view */

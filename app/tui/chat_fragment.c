@@ -9,16 +9,8 @@
 
 /* Have the turn read; its state is kept. */
 static void read_it(gn_chat *c, gn_tui *t, gn_turn *turn) {
-    gn_ids path = {0};
     gn_ask *a = gn_ask_new();
-    bool ok = a && gn_transcript_path(&c->turns, turn->id, &path);
-    for (size_t i = 0; ok && i < path.count; i++) {
-        const gn_turn *one = c->turns.turn[path.id[i]];
-        ok = gn_ask_say(a, one->id, one->role, gn_str_slice(&one->text)) &&
-             gn_ask_known(a, &one->ids, one->edited);
-    }
-    gn_ids_release(&path);
-    if (!ok || !gn_transcript_keep(&c->turns, &a->keep)) {
+    if (!gn_chat_tell(c, a, turn->id) || !gn_transcript_keep(&c->turns, &a->keep)) {
         gn_ask_free(a);
         gn_chat_no_memory(t);
         return;

@@ -72,18 +72,10 @@ void gn_chat_inspect(gn_chat *c, gn_tui *t, gn_turn *turn) {
 }
 
 void gn_chat_score(gn_chat *c, gn_tui *t, const gn_turn *turn) {
-    gn_ids path = {0};
     if (gn_chat_is_busy(c, t))
         return;
     gn_ask *a = gn_ask_new();
-    bool ok = a && gn_transcript_path(&c->turns, turn->id, &path);
-    for (size_t i = 0; ok && i < path.count; i++) {
-        const gn_turn *said = c->turns.turn[path.id[i]];
-        ok = gn_ask_say(a, said->id, said->role, gn_str_slice(&said->text)) &&
-             gn_ask_known(a, &said->ids, said->edited);
-    }
-    gn_ids_release(&path);
-    if (!ok) {
+    if (!gn_chat_tell(c, a, turn->id)) {
         gn_ask_free(a);
         gn_chat_no_memory(t);
         return;

@@ -50,6 +50,7 @@ void gn_chat_go(gn_chat *c, gn_tui *t, int64_t id) {
         c->last.used = used;
     gn_chat_moved(c);
     say_cost(c, t, "");
+    gn_chat_expect(c, t);
 }
 
 /* A branch by its name; -1. */

@@ -19,22 +19,39 @@ bool gn_chat_no_memory(gn_tui *t) {
     return false;
 }
 
-/* Ask for an answer below `question`, a turn of the user's. */
-void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
+bool gn_chat_tell(const gn_chat *c, gn_ask *a, int64_t upto) {
     gn_ids path = {0};
-    if (gn_chat_is_full(c, t, question))
-        return;
-    gn_ask *a = gn_ask_new();
-    c->before = c->turns.head;
-    bool ok = a && gn_transcript_path(&c->turns, question, &path);
+    bool ok = a && gn_transcript_path(&c->turns, upto, &path);
     for (size_t i = 0; ok && i < path.count; i++) {
         const gn_turn *turn = c->turns.turn[path.id[i]];
         ok = gn_ask_say(a, turn->id, turn->role, gn_str_slice(&turn->text)) &&
              gn_ask_known(a, &turn->ids, turn->edited);
     }
+    gn_ids_release(&path);
+    return ok;
+}
+
+void gn_chat_expect(const gn_chat *c, gn_tui *t) {
+    const gn_turn *head = turn_of(c, c->turns.head);
+    if (!t->worker->expect || !c->opened || c->answer >= 0 || !head || head->held != GN_HELD_DISK)
+        return;
+    gn_ask *a = gn_ask_new();
+    if (gn_chat_tell(c, a, head->id)) {
+        a->conversation = c->keep.conversation;
+        t->worker->expect(t->worker, a);
+    } else
+        gn_ask_free(a);
+}
+
+/* Ask for an answer below `question`, a turn of the user's. */
+void gn_chat_ask(gn_chat *c, gn_tui *t, int64_t question) {
+    if (gn_chat_is_full(c, t, question))
+        return;
+    gn_ask *a = gn_ask_new();
+    c->before = c->turns.head;
+    const bool ok = gn_chat_tell(c, a, question);
     gn_turn *answer =
         ok ? gn_transcript_add(&c->turns, question, GN_ROLE_MODEL, (gn_slice){"", 0}) : NULL;
-    gn_ids_release(&path);
     if (!answer || !gn_transcript_keep(&c->turns, &a->keep) || !gn_chat_begin(c, a, answer)) {
         gn_ask_free(a);
         gn_chat_no_memory(t);
@@ -434,6 +451,7 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         gn_vocabulary_free(c->vocabulary);
         c->vocabulary = gn_vocabulary_copy(ev->vocabulary);
         say_next(c, t);
+        gn_chat_expect(c, t);
         break;
     case GN_EVENT_LEFT:
         on_left(c, t, ev);
