@@ -224,8 +224,8 @@ bool gn_chat_is_busy(const gn_chat *c, gn_tui *t);         /* and says so */
 
 /* ---- chat_compare.c ----------------------------------------------------- */
 
-/* The selected message, else the last, beside the other answers to its question. */
-void gn_chat_compare(gn_chat *c, gn_tui *t);
+/* A message beside the other answers to its question. */
+void gn_chat_compare(gn_chat *c, gn_tui *t, const gn_turn *turn);
 
 /* ---- chat_text.c -------------------------------------------------------- */
 

@@ -227,8 +227,12 @@ void gn_chat_slash(gn_chat *c, gn_tui *t, gn_slice line) {
     case GN_SLASH_SHOW:
         gn_chat_show_what(c, t, argument);
         break;
+    case GN_SLASH_COMPARE:
+        if ((turn = gn_chat_numbered(c, t, argument)))
+            gn_chat_compare(c, t, turn);
+        break;
     case GN_SLASH_HELP:
-        gn_tui_request(t, GN_REQUEST_HELP, NULL);
+        gn_tui_help(t, argument);
         break;
     case GN_SLASH_QUIT:
         t->quit = true;

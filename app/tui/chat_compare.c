@@ -85,13 +85,10 @@ bool gn_turns_view(gn_view *out, const gn_transcript *t, int64_t a, int64_t b, c
         e);
 }
 
-void gn_chat_compare(gn_chat *c, gn_tui *t) {
-    const gn_turn *turn = gn_chat_chosen(c);
+void gn_chat_compare(gn_chat *c, gn_tui *t, const gn_turn *turn) {
     const char *name = c->name.len ? gn_str_text(&c->name) : "the model";
     gn_view view;
     gn_error e = {0};
-    if (!turn)
-        return;
     if (gn_turns_view(&view, &c->turns, -1, turn->id, name, name, c->vocabulary, &e))
         gn_tui_push(t, view);
     else

@@ -307,7 +307,8 @@ static void draw_status(const gn_chat *c, gn_tui *t, const gn_shape *s) {
     if (c->last.read + c->last.reused > 0) {
         snprintf(part[1], 96, "reused %lld read %lld", (long long)c->last.reused,
                  (long long)c->last.read);
-        snprintf(part[2], 96, "%s t/s", speed(rate_of(c->last.tokens, c->last.generate_s), a));
+        if (c->last.tokens > 0)
+            snprintf(part[2], 96, "%s t/s", speed(rate_of(c->last.tokens, c->last.generate_s), a));
         snprintf(part[4], 96, "state %s, %d kept %s", bytes_text(c->last.state_bytes, a),
                  c->last.states, bytes_text(c->last.kept_bytes, b));
     }

@@ -184,6 +184,8 @@ bool gn_chat_file(gn_slice name, gn_str *out, gn_error *e) {
     bool ok = gn_str_ok(&path, e) && gn_file_read(out, gn_str_text(&path), 16 << 20, e);
     if (ok && out->len > 0 && memchr(out->data, '\0', out->len))
         ok = gn_fail(e, GN_INVALID, "'%.200s' is no text", gn_str_text(&path));
+    if (ok && gn_text_strip(gn_str_slice(out), true, true).len == 0)
+        ok = gn_fail(e, GN_INVALID, "'%.200s' is empty", gn_str_text(&path));
     gn_str_release(&path);
     return ok;
 }

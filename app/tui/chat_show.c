@@ -59,35 +59,41 @@ static double rate(int64_t tokens, double seconds) {
 
 void gn_chat_stats(gn_chat *c, gn_tui *t) {
     gn_str text = {0};
-    int64_t reused = 0, read = 0, wrote = 0;
+    int64_t reused = 0, read = 0, wrote = 0, timed = 0;
     double reading = 0, writing = 0;
     int replies = 0;
-    gn_str_fmt(&text, "%4s%8s%8s%8s%10s%7s%7s%7s\n", "", "reused", "read", "t/s", "first", "wrote",
+    gn_str_fmt(&text, "%4s%8s%8s%9s%11s%8s%9s%8s\n", "", "reused", "read", "t/s", "first", "wrote",
                "t/s", "ppl");
     for (size_t i = 0; i < c->path.count; i++) {
         const gn_turn *turn = c->turns.turn[c->path.id[i]];
         double sum;
         if (turn->role != GN_ROLE_MODEL || !turn->complete || turn->tokens == 0)
             continue;
+        if (turn->prompt_s <= 0 && turn->generate_s <= 0) { /* a copy of one, in another branch */
+            gn_str_fmt(&text, "%4d%42s%8lld  not timed\n", c->message[turn->id].number, "",
+                       (long long)turn->tokens);
+            continue;
+        }
         replies++;
         reused += turn->reused;
         read += turn->read;
         wrote += turn->tokens;
+        timed += turn->generate_s > 0 ? turn->tokens : 0;
         reading += turn->prompt_s;
         writing += turn->generate_s;
-        gn_str_fmt(&text, "%4d%8lld%8lld%8.1f%8.3f s%7lld%7.1f", c->message[turn->id].number,
+        gn_str_fmt(&text, "%4d%8lld%8lld%9.1f%9.3f s%8lld%9.1f", c->message[turn->id].number,
                    (long long)turn->reused, (long long)turn->read, rate(turn->read, turn->prompt_s),
                    turn->first_s, (long long)turn->tokens, rate(turn->tokens, turn->generate_s));
         const int n = gn_tokens_sum(&turn->made, &sum);
         if (n > 0)
-            gn_str_fmt(&text, " %6.2f", exp(-sum / n));
+            gn_str_fmt(&text, " %7.2f", exp(-sum / n));
         gn_str_putc(&text, '\n');
     }
     if (replies == 0)
         gn_str_cut(&text, 0);
     if (replies > 1)
-        gn_str_fmt(&text, " all%8lld%8lld%8.1f%10s%7lld%7.1f\n", (long long)reused, (long long)read,
-                   rate(read, reading), "", (long long)wrote, rate(wrote, writing));
+        gn_str_fmt(&text, " all%8lld%8lld%9.1f%11s%8lld%9.1f\n", (long long)reused, (long long)read,
+                   rate(read, reading), "", (long long)wrote, rate(timed, writing));
     if (reused + read > 0)
         gn_str_fmt(&text, "\nOf %lld prompt tokens %.0f %% needed no reading.\n",
                    (long long)(reused + read), 100.0 * (double)reused / (double)(reused + read));

@@ -127,7 +127,12 @@ bool gn_chat_branch_at(gn_chat *c, gn_tui *t, int64_t id, gn_slice name) {
     }
     gn_keep_names(&c->keep);
     gn_chat_go(c, t, turn->id);
-    if (!gn_keep_is_on(&c->keep) && name.len)
+    if (gn_keep_is_on(&c->keep) && turn->stored) {
+        gn_str text = {0};
+        gn_str_fmt(&text, "branch %s begins here", c->keep.record.branch);
+        say_cost(c, t, gn_str_text(&text));
+        gn_str_release(&text);
+    } else if (name.len)
         gn_tui_note(t, GN_STYLE_NOTE, "off the disk a branch has no name");
     return true;
 }

@@ -105,6 +105,22 @@ static void toggle_help(gn_tui *t) {
         gn_tui_push(t, help);
 }
 
+void gn_tui_help(gn_tui *t, gn_slice on) {
+    gn_str command = {0};
+    if (strcmp(top(t)->op->name, "help") != 0)
+        toggle_help(t);
+    if (on.len == 0 || strcmp(top(t)->op->name, "help") != 0)
+        return;
+    gn_str_fmt(&command, "%s%.*s", on.data[0] == '/' ? "" : "/", (int)on.len, on.data);
+    gn_view *help = top(t);
+    help->op->search(help->self, t, gn_str_slice(&command));
+    if (t->note.len && on.data[0] != '/') { /* no command: a key, a word */
+        gn_str_cut(&t->note, 0);
+        help->op->search(help->self, t, on);
+    }
+    gn_str_release(&command);
+}
+
 static void open_eval(gn_tui *t) {
     gn_view view;
     gn_error e = {0};

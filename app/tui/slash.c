@@ -24,6 +24,11 @@ gn_slash gn_slash_parse(gn_slice line, gn_slice *argument, gn_error *e) {
     *argument = gn_text_strip(gn_slice_from(line, word.len), true, true);
     gn_near near = {.word = word};
     for (int i = 1; i < N; i++) {
+        if (gn_slice_is(word, row[i].name) && argument->len > 0 && !row[i].argument[0]) {
+            gn_fail(e, GN_INVALID, "%s takes nothing after it, not '%.*s'", row[i].name,
+                    argument->len > 40 ? 40 : (int)argument->len, argument->data);
+            return GN_SLASH_NONE;
+        }
         if (gn_slice_is(word, row[i].name))
             return (gn_slash)i;
         gn_near_try(&near, row[i].name);

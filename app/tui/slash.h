@@ -40,7 +40,8 @@
     X(STATS, "/stats", "", "speed and reuse of each reply")                                        \
     X(CONTEXT, "/context", "", "what takes how much of the context")                               \
     X(SHOW, "/show", "prompt|tokens|settings|model|state", "what the model reads, how, and where") \
-    X(HELP, "/help", "", "keys and commands")                                                      \
+    X(COMPARE, "/compare", "[N]", "message N (the last) beside the other answers (F5)")            \
+    X(HELP, "/help", "[X]", "keys and commands; at X, if it is named")                             \
     X(QUIT, "/quit", "", "quit")
 
 typedef enum gn_slash {
@@ -51,7 +52,8 @@ typedef enum gn_slash {
         GN_SLASH_COUNT
 } gn_slash;
 
-/* "/set temp .7" to the command and what follows. An unknown one: GN_INVALID with the nearest. */
+/* "/set temp .7" to the command and what follows. An unknown one: GN_INVALID with the nearest; and
+ * one that takes nothing, where something follows. */
 gn_slash gn_slash_parse(gn_slice line, gn_slice *argument, gn_error *e);
 const char *gn_slash_name(int i); /* i from 1; NULL past the last */
 const char *gn_slash_help(int i);

@@ -91,6 +91,8 @@ void gn_tui_pop(gn_tui *t);
 /* Ask for a line at the bottom: '/' a search, ':' a command. */
 void gn_tui_ask(gn_tui *t, char what);
 void gn_tui_request(gn_tui *t, gn_request r, const char *argument);
+/* Keys and commands, where something is said of `on`; "": from the beginning. */
+void gn_tui_help(gn_tui *t, gn_slice on);
 void gn_tui_input(gn_tui *t, const gn_input_event *ev);
 void gn_tui_events(gn_tui *t); /* whatever the worker has to tell */
 void gn_tui_tick(gn_tui *t);   /* it is time to wake */

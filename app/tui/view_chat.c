@@ -214,12 +214,17 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
         gn_chat_sessions(c, t, false);
         return true;
     case GN_REQUEST_COMPARE:
-        gn_chat_compare(c, t);
+        if ((chosen = gn_chat_chosen(c)))
+            gn_chat_compare(c, t, chosen);
+        else
+            gn_tui_note(t, GN_STYLE_NOTE, "there is no message yet");
         return true;
     case GN_REQUEST_TOKENS: {
         gn_turn *turn = gn_chat_chosen(c);
         if (turn)
             gn_chat_inspect(c, t, turn);
+        else
+            gn_tui_note(t, GN_STYLE_NOTE, "there is no message yet");
         return true;
     }
     case GN_REQUEST_PROBS:

@@ -41,6 +41,10 @@ static void draw(void *self, gn_tui *t) {
         gn_wrap_draw(c, y, 0, c->cols, gn_str_slice(&h->text), h->wrap.row[h->top + y], NULL, 0,
                      GN_STYLE_PLAIN);
     gn_canvas_paint(c, c->rows - 1, 0, c->cols, GN_STYLE_STATUS);
+    if (t->note.len) {
+        gn_canvas_put(c, c->rows - 1, 1, c->cols, gn_str_slice(&t->note), t->note_style);
+        return;
+    }
     gn_canvas_fmt(c, c->rows - 1, 0, c->cols, GN_STYLE_STATUS, " help | %d-%d of %d | q leaves",
                   h->top + 1,
                   h->top + h->height < (int)h->wrap.count ? h->top + h->height : (int)h->wrap.count,
@@ -85,13 +89,17 @@ static bool request(void *self, gn_tui *t, gn_request r, const char *argument) {
 
 static void search(void *self, gn_tui *t, gn_slice pattern) {
     help *h = self;
-    (void)t;
     const gn_slice text = gn_str_slice(&h->text);
+    h->height = t->canvas.rows - 1;
+    gn_wrap_update(&h->wrap, text, t->canvas.cols); /* it may not be drawn yet */
     const size_t from = (size_t)h->top + 1 < h->wrap.count ? h->wrap.row[h->top + 1].first : 0;
     ptrdiff_t at = gn_slice_find(gn_slice_from(text, from), pattern);
     at = at >= 0 ? at + (ptrdiff_t)from : gn_slice_find(text, pattern);
     if (at >= 0)
         h->top = (int)gn_wrap_find(&h->wrap, (size_t)at);
+    else
+        gn_tui_note(t, GN_STYLE_NOTE, "nothing is said of '%.*s' here",
+                    pattern.len > 60 ? 60 : (int)pattern.len, pattern.data);
     clamp(h);
 }
 
