@@ -170,11 +170,16 @@ static bool check_session(const gn_args *a, int *given, gn_error *e) {
 static bool open_history(const gn_args *a, gn_chat_options *o, char id[GN_ULID], gn_error *e) {
     int given;
     id[0] = '\0';
-    o->off_disk = gn_args_flag(a, "private");
+    const bool read_only = gn_args_flag(a, "readonly");
+    o->off_disk = gn_args_flag(a, "private") || read_only;
     if (!check_session(a, &given, e))
         return false;
+    if (read_only && given)
+        return gn_fail(e, GN_INVALID,
+                       "--readonly writes no database, and a conversation one goes on with is "
+                       "written; gneiss sessions show reads it");
     o->history =
-        gn_history_open(gn_args_given(a, "db") ? gn_args_text(a, "db", NULL) : NULL, false, e);
+        gn_history_open(gn_args_given(a, "db") ? gn_args_text(a, "db", NULL) : NULL, read_only, e);
     if (!o->history && o->off_disk && !given) {
         *e = (gn_error){0}; /* it was only to be asked for the last model */
         return true;

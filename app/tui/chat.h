@@ -190,6 +190,8 @@ void gn_chat_open_named(gn_chat *c, gn_tui *t, gn_slice what);
 void gn_chat_new(gn_chat *c, gn_tui *t);
 void gn_chat_name(gn_chat *c, gn_tui *t, gn_slice name);
 void gn_chat_private(gn_chat *c, gn_tui *t);
+/* Say so, if the conversation ends with a message that was not answered. */
+void gn_chat_say_unanswered(const gn_chat *c, gn_tui *t);
 /* False, and said why, when there is no state to keep. */
 bool gn_chat_pin(gn_chat *c, gn_tui *t, gn_turn *turn);
 void gn_chat_rate(gn_chat *c, gn_tui *t, gn_turn *turn, int rating);

@@ -76,7 +76,7 @@ bool gn_turns_view(gn_view *out, const gn_transcript *t, int64_t a, int64_t b, c
         if (p)
             close_pairs(p);
         return gn_fail(e, ok ? GN_INVALID : GN_NO_MEMORY,
-                       ok ? "there is one answer: r asks for another to compare with"
+                       ok ? "there is one answer: /regen asks for another to compare with"
                           : "compare: out of memory");
     }
     const gn_contrasts all = {.n = p->n, .load = load, .close = close_pairs, .user = p};

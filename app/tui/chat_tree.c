@@ -181,6 +181,17 @@ void gn_chat_search_tree(gn_chat *c, gn_tui *t, gn_slice words) {
 
 /* ---- sessions ----------------------------------------------------------- */
 
+void gn_chat_say_unanswered(const gn_chat *c, gn_tui *t) {
+    const gn_turn *turn = gn_transcript_turn(&c->turns, c->turns.head);
+    if (!turn || !gn_role_asks(turn->role) || turn->fragment || c->answer >= 0)
+        return;
+    if (t->note.len == 0)
+        t->note_style = GN_STYLE_NOTE;
+    gn_str_fmt(&t->note, "%sthe last message was not answered: /regen answers it",
+               t->note.len ? "\n" : "");
+    t->dirty = true;
+}
+
 bool gn_chat_open(gn_chat *c, gn_tui *t, const char *id) {
     gn_error e = {0};
     gn_str note = {0};
@@ -202,6 +213,7 @@ bool gn_chat_open(gn_chat *c, gn_tui *t, const char *id) {
         gn_chat_go(c, t, c->turns.head);
         if (note.len)
             gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(&note));
+        gn_chat_say_unanswered(c, t);
     }
     gn_str_release(&note);
     return ok;

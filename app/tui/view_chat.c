@@ -456,6 +456,7 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
         gn_vocabulary_free(c->vocabulary);
         c->vocabulary = gn_vocabulary_copy(ev->vocabulary);
         say_next(c, t);
+        gn_chat_say_unanswered(c, t);
         gn_chat_expect(c, t);
         break;
     case GN_EVENT_LEFT:

@@ -86,9 +86,10 @@ bool gn_path_make_folder(const char *path, gn_error *e) {
         if (copy[i] != '/' && copy[i] != '\0')
             continue;
         copy[i] = '\0';
-        if (mkdir(copy, 0700) != 0 && !gn_path_is_folder(copy)) {
+        const int why = mkdir(copy, 0700) == 0 ? 0 : errno; /* looking sets another */
+        if (why && !gn_path_is_folder(copy)) {
             gn_fail(e, GN_IO, "make folder '%s': %s", copy,
-                    errno == EEXIST ? "a file of this name is in the way" : strerror(errno));
+                    why == EEXIST ? "a file of this name is in the way" : strerror(why));
             ok = gn_where(e, "%s", path);
         }
         if (i < len)

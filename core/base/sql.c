@@ -177,14 +177,15 @@ static bool on_network(const char *path) {
 static bool set_up(gn_sql *s, bool read_only, gn_error *e) {
     sqlite3_busy_timeout(s->db, PATIENCE_MS);
     sqlite3_extended_result_codes(s->db, 1);
+    /* On a disk that cannot be written reading fails too, and for a reason that says nothing. */
+    if (!read_only && sqlite3_db_readonly(s->db, "main") == 1) {
+        gn_fail(e, GN_IO, "database '%s': not writable for this user", s->path);
+        return gn_where(e, "%s", s->path);
+    }
     if (!gn_sql_exec(s, "PRAGMA foreign_keys = ON; SELECT count(*) FROM sqlite_schema", e))
         return false;
     if (read_only)
         return true;
-    if (sqlite3_db_readonly(s->db, "main") == 1) {
-        gn_fail(e, GN_IO, "database '%s': not writable for this user", s->path);
-        return gn_where(e, "%s", s->path);
-    }
     s->shared = on_network(s->path);
     /* SQLite does not wait by itself when two that make a file change its journal at once. */
     const char *text = s->shared ? "PRAGMA journal_mode = DELETE"

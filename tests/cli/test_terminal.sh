@@ -206,6 +206,16 @@ check "documents and tools are there when the conversation goes on, and are not 
 plain() { start 80 24 LC_ALL=C && see "Write a message" && framed && ! screen | LC_ALL=C grep -q '[^ -~]' && screen | grep -q -- '----------'; }
 check "the C locale has ASCII alone" plain
 
+readonly_() {
+    export XDG_DATA_HOME="$work/untouched"
+    options="-n 3 --readonly" start 80 24 && see "Write a message" && text "one" && keys Enter && see " 2 model" && see "private" && keys C-d && see "shell>" &&
+    [ ! -e "$XDG_DATA_HOME" ] && options="-n 3 --readonly -c" start 80 24 && see "--readonly writes no database"
+    local rc=$?
+    unset XDG_DATA_HOME
+    return $rc
+}
+check "--readonly writes no database" readonly_
+
 dumb() { start 80 24 TERM=dumb && see "TERM is dumb; use: gneiss run" && see "shell>"; }
 check "TERM=dumb: the command to use instead" dumb
 no_terminal() { code 2 "$gneiss" chat model && grep -q "standard input is no terminal" err; }

@@ -504,6 +504,24 @@ TEST(a_fragment_is_one_when_one_comes_back_and_leaves_nothing_in_private) {
     CHECK(states == 2 && state_files() == states);
 }
 
+TEST(a_message_that_was_not_answered_is_said_to_be_one) {
+    chat_rig r;
+    char id[GN_ULID];
+    converse(id);
+    gn_history *h = gn_history_open(in_folder("chats.db"), false, &e);
+    gn_record record;
+    gn_transcript t = {.head = -1};
+    CHECK(h && gn_history_load(h, id, &t, &record, &e) && gn_history_head(h, &record, &t, 3, &e));
+    gn_transcript_release(&t);
+    gn_history_close(h);
+    if (!begin(&r, id))
+        return;
+    CHECK(r.chat->turns.head == 3 && strstr(gn_str_text(&r.tui.note), "not answered") != NULL);
+    gn_tui_request(&r.tui, GN_REQUEST_REGENERATE, NULL);
+    CHECK(rig_wait(&r) && rig_head(&r)->parent == 3);
+    rig_close(&r);
+}
+
 TEST(a_fragment_that_does_not_fit_is_not_where_one_goes_on) {
     char command[300];
     chat_rig r;
