@@ -86,6 +86,7 @@ typedef struct gn_chat {
     int64_t answer;  /* id of the reply that is coming; -1: none */
     int64_t scoring; /* id of the turn that is being scored; -1: none */
     bool stopping;
+    bool troubled;     /* it was told that messages are not kept */
     int64_t done, all; /* loading (bytes) or reading (tokens) */
     double rate;       /* tokens a second of the reply, 0: not known yet */
     gn_answered last;  /* of the last reply */

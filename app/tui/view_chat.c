@@ -425,6 +425,26 @@ static void on_state(gn_chat *c, gn_tui *t, const gn_state_told *told) {
     tell(t, &note);
 }
 
+/* Once: after that the status line says it. */
+static void say_trouble(gn_chat *c, gn_tui *t) {
+    const bool trouble = c->keep.trouble.code != GN_OK;
+    gn_str note = {0};
+    if (trouble && !c->troubled) {
+        if (gn_slice_find(gn_str_slice(&t->note), gn_slice_of(c->keep.trouble.message)) < 0)
+            gn_str_fmt(
+                &note,
+                "this is not saved, and tried again with each message: %s; /export writes it "
+                "elsewhere",
+                c->keep.trouble.message);
+        tell(t, &note);
+        t->note_style = GN_STYLE_ERROR;
+    } else if (!trouble && c->troubled) {
+        gn_str_puts(&note, "all of it is saved now");
+        tell(t, &note);
+    }
+    c->troubled = trouble;
+}
+
 static void event(void *self, gn_tui *t, const gn_event *ev) {
     gn_chat *c = self;
     gn_turn *turn = gn_transcript_turn(&c->turns, ev->answer);
@@ -504,6 +524,7 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
     case GN_EVENT_TOLD: /* of a board: not here */
         break;
     }
+    say_trouble(c, t);
 }
 
 /* ---- life --------------------------------------------------------------- */

@@ -9,6 +9,8 @@
 #include "app/tui/sessions.h"
 
 #include <glob.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -502,6 +504,41 @@ TEST(a_fragment_is_one_when_one_comes_back_and_leaves_nothing_in_private) {
     CHECK(rig_wait(&r) && rig_head(&r)->fragment && rig_say(&r, "a secret"));
     rig_close(&r);
     CHECK(states == 2 && state_files() == states);
+}
+
+static bool screen_has(chat_rig *r, int cols, const char *words) {
+    gn_str text = {0};
+    gn_canvas_resize(&r->tui.canvas, 12, cols);
+    gn_tui_draw(&r->tui);
+    for (int row = 0; row < r->tui.canvas.rows; row++)
+        gn_canvas_row(&r->tui.canvas, row, &text);
+    const bool has = gn_slice_find(gn_str_slice(&text), gn_slice_of(words)) >= 0;
+    gn_str_release(&text);
+    return has;
+}
+
+TEST(what_is_not_saved_is_said_at_any_width_and_saved_when_it_can_be) {
+    chat_rig r;
+    struct rlimit old, low;
+    forget_all();
+    if (!begin(&r, NULL))
+        return;
+    CHECK(rig_say(&r, "the sea") && !screen_has(&r, 80, "NOT SAVED"));
+    CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
+    low = old;
+    low.rlim_cur = 4096; /* no file may grow: as on a full disk */
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &low);
+    CHECK(rig_say(&r, "then why?") && r.chat->keep.trouble.code);
+    CHECK(strstr(gn_str_text(&r.tui.note), "tried again with each message") != NULL);
+    for (int cols = 20; cols < 130; cols++)
+        CHECK(screen_has(&r, cols, "NOT SAVED"));
+    setrlimit(RLIMIT_FSIZE, &old);
+    gn_str_cut(&r.tui.note, 0);
+    CHECK(rig_say(&r, "why") && rows(&r, "SELECT count(*) FROM message") == 7);
+    CHECK(strstr(gn_str_text(&r.tui.note), "all of it is saved now") != NULL);
+    CHECK(!screen_has(&r, 80, "NOT SAVED"));
+    rig_close(&r);
 }
 
 TEST(a_message_that_was_not_answered_is_said_to_be_one) {
