@@ -445,6 +445,16 @@ static void say_trouble(gn_chat *c, gn_tui *t) {
     c->troubled = trouble;
 }
 
+/* The last thing there is: what could not be saved may be by now, or is told on the terminal. */
+static void leave(gn_chat *c, gn_tui *t) {
+    if (c->keep.trouble.code != GN_OK)
+        gn_keep_typed(&c->keep, &c->turns, c->turns.head);
+    if (c->keep.trouble.code == GN_OK || t->failure.code != GN_OK)
+        return;
+    t->failure = c->keep.trouble;
+    gn_context(&t->failure, "what was said last is not saved");
+}
+
 static void event(void *self, gn_tui *t, const gn_event *ev) {
     gn_chat *c = self;
     gn_turn *turn = gn_transcript_turn(&c->turns, ev->answer);
@@ -521,6 +531,8 @@ static void event(void *self, gn_tui *t, const gn_event *ev) {
             on_failed(c, t, ev);
         break;
     case GN_EVENT_CLOSED:
+        leave(c, t);
+        break;
     case GN_EVENT_TOLD: /* of a board: not here */
         break;
     }

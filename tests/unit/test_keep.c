@@ -541,6 +541,34 @@ TEST(what_is_not_saved_is_said_at_any_width_and_saved_when_it_can_be) {
     rig_close(&r);
 }
 
+TEST(what_could_not_be_saved_is_saved_on_quitting_or_told_then) {
+    for (int full = 0; full < 2; full++) {
+        chat_rig r;
+        struct rlimit old, low;
+        forget_all();
+        if (!begin(&r, NULL))
+            return;
+        CHECK(rig_say(&r, "the sea") && getrlimit(RLIMIT_FSIZE, &old) == 0);
+        low = old;
+        low.rlim_cur = 4096;
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &low);
+        CHECK(rig_say(&r, "then why?") && r.chat->keep.trouble.code);
+        if (!full)
+            setrlimit(RLIMIT_FSIZE, &old);
+        gn_tui_finish(&r.tui);
+        setrlimit(RLIMIT_FSIZE, &old);
+        CHECK((r.tui.failure.code != GN_OK) == full);
+        CHECK(!full || strstr(r.tui.failure.message, "what was said last is not saved: ") != NULL);
+        CHECK(rows(&r, "SELECT count(*) FROM message") == (full ? 3 : 5));
+        gn_tui_release(&r.tui);
+        r.worker->close(r.worker);
+        gn_line_close();
+        gn_history_close(r.history);
+        gn_settings_free(r.settings);
+    }
+}
+
 TEST(a_message_that_was_not_answered_is_said_to_be_one) {
     chat_rig r;
     char id[GN_ULID];
