@@ -48,7 +48,7 @@ gn_reading *gn_reading_new(gn_engine *g, gn_error *e) {
     if (!r)
         gn_fail(e, GN_NO_MEMORY, "conversation: out of memory");
     else
-        r->engine = g;
+        *r = (gn_reading){.engine = g, .expected = -1};
     return r;
 }
 
@@ -63,6 +63,7 @@ static void forget(gn_reading *r) {
     for (size_t i = 0; i < r->count; i++)
         gn_passage_release(&r->passage[i]);
     r->count = r->places = 0;
+    r->expected = -1;
 }
 
 void gn_reading_enter(gn_reading *r, const gn_ask *a) {
@@ -345,8 +346,15 @@ void gn_reading_expect(gn_reading *r, const gn_ask *a) {
     gn_error e = {0}; /* what comes next is told */
     gn_reading_enter(r, a);
     passage *p = gn_reading_remember(r, a, &e) ? gn_passage_find(r, last) : NULL;
-    if (p && r->cache && !state_at(r, p))
+    passage *before = r->expected != last ? gn_passage_find(r, r->expected) : NULL;
+    if (before) { /* one who looks around fills no memory */
+        gn_session_free(before->state);
+        before->state = NULL;
+    }
+    if (p && r->cache && !state_at(r, p)) {
         p->state = from_disk(r, p);
+        r->expected = last;
+    }
     gn_reading_ready(r, last);
 }
 
@@ -355,6 +363,7 @@ void gn_reading_expect(gn_reading *r, const gn_ask *a) {
 /* Drop states that are not asked for, and the least useful past the budget. */
 static void trim(gn_reading *r, gn_ask *a, gn_answered *out) {
     size_t sum = 0;
+    r->expected = -1;
     for (size_t i = 0; i < r->count; i++) {
         passage *p = &r->passage[i];
         bool wanted = false;

@@ -21,6 +21,7 @@ struct gn_reading {
     size_t count, room;
     uint32_t *place; /* by turn: 1 + its index in passage; 0: it has none */
     size_t places, place_room;
+    int64_t expected; /* the turn whose state was fetched though nothing was asked yet; -1: none */
 };
 
 void gn_passage_release(passage *p);

@@ -292,6 +292,7 @@ static bool leaves_gpu(engine_worker *w, gn_error *e) {
         gn_reading_free(w->reading);
         w->cache = NULL;
         w->reading = fresh;
+        w->unsettled = true;
     }
     if (!fresh || !gn_engine_leave_gpu(w->engine, &why, loading, w, &failed)) {
         say_left(&why, failed.message, &said);
