@@ -163,7 +163,7 @@ static void saving_free(gn_saving *v) {
 }
 
 static bool save_failed(const char *path, gn_error *e) {
-    gn_context(e, "save state '%s'", path);
+    gn_context(e, "save state"); /* what failed names the file */
     return gn_where(e, "%s", path);
 }
 
