@@ -7,7 +7,7 @@
 #ifndef GN_CPU_BLOCKS_AVX2_H
 #define GN_CPU_BLOCKS_AVX2_H
 
-#include "core/cpu/kernel.h"
+#include "core/cpu/kernel_int.h"
 
 #include <immintrin.h>
 
@@ -266,9 +266,24 @@ INLINE block fetch(const int format, const uint8_t *at, const uint8_t *half, con
     return b;
 }
 
+/* ---- what is read from memory meanwhile ----------------------------------- */
+
+/* Asks for the words of a block, those at `at` or what follows them (gn_panel_soon). */
+INLINE void ask_soon(const uint8_t *at, const int format) {
+    for (int line = 0; line < gn_panel_words(format); line++)
+        _mm_prefetch((const char *)at + gn_panel_soon(format) + 64 * line, _MM_HINT_T0);
+}
+
+/* Asks for 32 columns; gives what follows them. */
+INLINE const uint8_t *ask_next(const uint8_t *at, const int format) {
+    for (int byte = 0; byte < gn_panel_step(format); byte += 64)
+        _mm_prefetch((const char *)at + byte, _MM_HINT_T0);
+    return at + gn_panel_step(format);
+}
+
 /* ---- a tile's sums: a panel in halves, and up to TILE tokens ------------- */
 
-enum { TILE = 4, CHUNK = 8, AHEAD = 2048 };
+enum { TILE = 4, CHUNK = 8 };
 
 /* y, as far as it goes (from zero if not at all), to and from registers. */
 INLINE void take_up(__m256 s[2][TILE], const float *y, size_t stride, const int N, bool begun) {

@@ -198,10 +198,10 @@ INLINE block scales_of(const int format, const uint8_t *at, const uint8_t *half,
     return b;
 }
 
-/* Lines of a block's words, `far` bytes behind them. */
-INLINE void ask(const uint8_t *at, const int far, const int lines) {
-    for (int line = 0; line < lines; line++)
-        _mm_prefetch((const char *)at + far + 64 * line, _MM_HINT_T0);
+/* Asks for the words of a block, those at `at` or what follows them (gn_panel_soon). */
+INLINE void ask_soon(const uint8_t *at, const int format) {
+    for (int line = 0; line < gn_panel_words(format); line++)
+        _mm_prefetch((const char *)at + gn_panel_soon(format) + 64 * line, _MM_HINT_T0);
 }
 
 #endif

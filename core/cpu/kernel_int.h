@@ -48,17 +48,17 @@ static inline __attribute__((always_inline)) size_t gn_panel_half(size_t b, cons
     return b / 2 * (2 * step + 64) + b % 2 * 32;
 }
 
-/* How far behind what a tile reads the lines lie that it asks of memory meanwhile, of a block with
- * groups those of even numbers and the others. Of several tiles, which read the same panel, the
- * first two ask for the next one, a half each. The others, and an only one, ask for what is there,
- * which costs less than a branch. */
-typedef struct gn_ahead {
-    size_t even, odd;
-} gn_ahead;
+/* Bytes of 32 columns of a panel. */
+static inline __attribute__((always_inline)) int gn_panel_step(const int format) {
+    return (64 * gn_panel_words(format) + (gn_panel_odd(format) ? 32 : 0)) /
+           gn_panel_groups(format);
+}
 
-/* turn: which tile of the panel it is, from 0; only: there is no other. */
-static inline gn_ahead gn_ahead_of(bool only, int turn, size_t panel_bytes) {
-    return (gn_ahead){!only && turn == 0 ? panel_bytes : 0, !only && turn == 1 ? panel_bytes : 0};
+/* How many bytes before it reads them a product that reads a panel once, or for the first time,
+ * asks memory for a block's words, all at once. Of blocks with groups, whose lines are not read one
+ * after another, other distances were up to twice as slow. */
+static inline __attribute__((always_inline)) int gn_panel_soon(const int format) {
+    return gn_panel_groups(format) > 1 ? 64 * (gn_panel_words(format) - 4) : 8192;
 }
 
 /* gn_kernels.quantise: code = x / scale to the nearest, scale = max |x| / largest code. Plain C

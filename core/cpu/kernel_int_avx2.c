@@ -10,7 +10,6 @@
  * is exact, so an output is the same chain as on every instruction set.
  */
 #include "core/cpu/blocks_avx2.h"
-#include "core/cpu/kernel_int.h"
 
 #include <string.h>
 
@@ -173,7 +172,7 @@ INLINE void add_block(__m256 s[2][TILE], const source *b, const gn_quants *x, si
 /* All of a panel with N tokens. */
 INLINE void few(float *y, size_t stride, const uint8_t *panel, const gn_quants *x, const int N,
                 const int format) {
-    const int groups = gn_panel_groups(format), lines = gn_panel_words(format);
+    const int groups = gn_panel_groups(format);
     __m256 s[2][TILE];
     take_up(s, y, stride, N, false);
     size_t i = 0;
@@ -186,8 +185,7 @@ INLINE void few(float *y, size_t stride, const uint8_t *panel, const gn_quants *
             const source from = {w, NULL};
             add_block(s, &from, x, i, N, format);
         }
-        for (int line = 0; line < lines; line++)
-            _mm_prefetch((const char *)at + AHEAD + 64 * line, _MM_HINT_T0);
+        ask_soon(at, format);
     }
     put_down(y, stride, s, N);
 }
@@ -222,14 +220,13 @@ INLINE void widen(wide *to, const uint8_t *panel, int first, int count, const in
             widen_half(to, 0, at, half, g, format);
             widen_half(to, 1, at, half, g, format);
         }
-        for (int line = 0; line < gn_panel_words(format); line++)
-            _mm_prefetch((const char *)at + AHEAD + 64 * line, _MM_HINT_T0);
     }
 }
 
-/* Widened blocks [first, first + count) with tokens [t, t + N). */
+/* Widened blocks [first, first + count) with tokens [t, t + N). The first tokens ask for the
+ * columns at `next`, so many. */
 INLINE void tile(float *y, size_t stride, const wide *w, int first, int count, const gn_quants *x,
-                 int t, const int N, const int format) {
+                 int t, const int N, const int format, const uint8_t *next) {
     __m256 s[2][TILE];
     y += (size_t)t * stride;
     take_up(s, y, stride, N, first > 0);
@@ -237,6 +234,8 @@ INLINE void tile(float *y, size_t stride, const wide *w, int first, int count, c
         const source from = {NULL, w + b};
         const size_t i = (size_t)(first + b) * (size_t)x->stride + (size_t)t;
         add_block(s, &from, x, i, N, format);
+        if (t == 0)
+            next = ask_next(next, format);
     }
     put_down(y, stride, s, N);
 }
@@ -246,14 +245,15 @@ INLINE void many(float *y, size_t stride, const uint8_t *panel, const gn_quants 
     wide w[CHUNK];
     for (int first = 0; first < x->blocks; first += CHUNK) {
         const int count = x->blocks - first < CHUNK ? x->blocks - first : CHUNK;
+        const uint8_t *next = panel + (size_t)(first + count) * (size_t)gn_panel_step(format);
         int t = 0;
         widen(w, panel, first, count, format);
         for (; t + TILE <= x->tokens; t += TILE)
-            tile(y, stride, w, first, count, x, t, TILE, format);
+            tile(y, stride, w, first, count, x, t, TILE, format, next);
         for (; t + 2 <= x->tokens; t += 2)
-            tile(y, stride, w, first, count, x, t, 2, format);
+            tile(y, stride, w, first, count, x, t, 2, format, next);
         if (t < x->tokens)
-            tile(y, stride, w, first, count, x, t, 1, format);
+            tile(y, stride, w, first, count, x, t, 1, format, next);
     }
 }
 

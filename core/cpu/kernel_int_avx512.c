@@ -72,16 +72,25 @@ INLINE __m512 join(__m512 y, __m512i dot, const block *b, const gn_quants *x, si
     return y;
 }
 
+/* How far behind what a tile reads the lines lie that it asks of memory meanwhile, of a block with
+ * groups those of even numbers and the others. Of several tiles, which read the same panel, the
+ * first two ask for the next one, a half each. The others, and an only one, ask for what is there,
+ * which costs less than a branch. */
+typedef struct ahead {
+    size_t even, odd;
+} ahead;
+
+/* turn: which tile of the panel it is, from 0; only: there is no other. */
+INLINE ahead ahead_of(bool only, int turn, size_t panel_bytes) {
+    return (ahead){!only && turn == 0 ? panel_bytes : 0, !only && turn == 1 ? panel_bytes : 0};
+}
+
 /* Tokens [t, t + N) with one panel, of which they are tile `turn`. */
 INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants *x, int t,
                  const int N, int turn, const int format) {
     const kind k = kind_of(format);
     const int groups = gn_panel_groups(format), lines = gn_panel_words(format);
-    const gn_ahead far =
-        gn_ahead_of(N == x->tokens, turn, gn_panel_bytes(format, x->blocks * GN_QUANT));
-    /* Bytes that one tile alone, or the first, asks for before it reads them. Tried: other
-     * distances are up to twice as slow where blocks have groups. */
-    const int soon = groups > 1 ? 64 * (lines - 4) : 8192;
+    const ahead far = ahead_of(N == x->tokens, turn, gn_panel_bytes(format, x->blocks * GN_QUANT));
     __m512 s[TILE];
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++)
@@ -104,7 +113,7 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
                              _MM_HINT_T0);
         }
         if (groups > 1 ? N == x->tokens : turn == 0)
-            ask(at, soon, lines);
+            ask_soon(at, format);
     }
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++)

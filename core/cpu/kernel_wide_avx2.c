@@ -7,7 +7,6 @@
  * time and meet all tokens, whose sums wait in y.
  */
 #include "core/cpu/blocks_avx2.h"
-#include "core/cpu/kernel_int.h"
 
 #include <string.h>
 
@@ -78,11 +77,6 @@ INLINE void scale_all(__m256 s[2][TILE], const gn_quants *x, int t, const int N)
             s[h][n] = _mm256_mul_ps(s[h][n], _mm256_broadcast_ss(&x->scale[t + n]));
 }
 
-INLINE void prefetch(const uint8_t *at) {
-    for (int line = 0; line < 8; line++)
-        _mm_prefetch((const char *)at + AHEAD + 64 * line, _MM_HINT_T0);
-}
-
 /* All of a panel with N tokens. */
 INLINE void few(float *y, size_t stride, const uint8_t *panel, const gn_quants *x, const int N) {
     __m256 s[2][TILE];
@@ -91,7 +85,7 @@ INLINE void few(float *y, size_t stride, const uint8_t *panel, const gn_quants *
         const uint8_t *at = panel + gn_panel_word((size_t)b, GN_Q8_0);
         add_block(s, NULL, at, panel + gn_panel_half((size_t)b, GN_Q8_0), x,
                   (size_t)b * (size_t)x->stride, N);
-        prefetch(at);
+        ask_soon(at, GN_Q8_0);
     }
     scale_all(s, x, 0, N);
     put_down(y, stride, s, N);
@@ -108,18 +102,21 @@ INLINE void widen(wide *to, const uint8_t *panel, int first, int count) {
                 _mm256_store_si256((void *)to->code[h][j], code_of(NULL, at, h, j));
             _mm256_store_ps(to->d[h], halves(half + 16 * h));
         }
-        prefetch(at);
     }
 }
 
-/* Widened blocks [first, first + count) with tokens [t, t + N). */
+/* Widened blocks [first, first + count) with tokens [t, t + N). The first tokens ask for the
+ * columns at `next`, so many. */
 INLINE void tile(float *y, size_t stride, const wide *w, int first, int count, const gn_quants *x,
-                 int t, const int N) {
+                 int t, const int N, const uint8_t *next) {
     __m256 s[2][TILE];
     y += (size_t)t * stride;
     take_up(s, y, stride, N, first > 0);
-    for (int b = 0; b < count; b++)
+    for (int b = 0; b < count; b++) {
         add_block(s, w + b, NULL, NULL, x, (size_t)(first + b) * (size_t)x->stride + (size_t)t, N);
+        if (t == 0)
+            next = ask_next(next, GN_Q8_0);
+    }
     if (first + count == x->blocks)
         scale_all(s, x, t, N);
     put_down(y, stride, s, N);
@@ -129,14 +126,15 @@ INLINE void many(float *y, size_t stride, const uint8_t *panel, const gn_quants 
     wide w[CHUNK];
     for (int first = 0; first < x->blocks; first += CHUNK) {
         const int count = x->blocks - first < CHUNK ? x->blocks - first : CHUNK;
+        const uint8_t *next = panel + (size_t)(first + count) * (size_t)gn_panel_step(GN_Q8_0);
         int t = 0;
         widen(w, panel, first, count);
         for (; t + TILE <= x->tokens; t += TILE)
-            tile(y, stride, w, first, count, x, t, TILE);
+            tile(y, stride, w, first, count, x, t, TILE, next);
         for (; t + 2 <= x->tokens; t += 2)
-            tile(y, stride, w, first, count, x, t, 2);
+            tile(y, stride, w, first, count, x, t, 2, next);
         if (t < x->tokens)
-            tile(y, stride, w, first, count, x, t, 1);
+            tile(y, stride, w, first, count, x, t, 1, next);
     }
 }
 

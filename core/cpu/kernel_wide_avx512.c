@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { TILE = 12, SOON = 8192 };
+enum { TILE = 12 };
 
 /* Four bytes of one token for every row. */
 INLINE __m512i all4(const int8_t *code) {
@@ -80,7 +80,7 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
             s[n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[n]), d, s[n]);
         }
         if (turn == 0)
-            ask(at, SOON, 8);
+            ask_soon(at, GN_Q8_0);
     }
 #pragma GCC unroll 12
     for (int n = 0; n < N; n++)
