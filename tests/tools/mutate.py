@@ -141,6 +141,12 @@ EDITS = [
     ("app/contrast.c", "went[(i + 1) * (m + 1) + j + 1] + 1", "went[(i + 1) * (m + 1) + j + 1]", "test_tui_compare"),
     ("app/contrast.c", "if (ahead_a || ahead_b) {\n            differs = true;",
      "if (ahead_a || ahead_b) {\n            differs = false;", "test_tui_compare"),
+    # the GPU, under the emulator
+    ("core/generate.c", "return j->work->own || !j->stopped || s->has_logits ||", "return true || s->has_logits ||",
+     "test_cuda_engine"),
+    ("core/cuda/batch.cu", "a[k / 2][half + 2 * (k % 2)]", "a[k / 2][2 * half + k % 2]", "test_cuda_weights"),
+    ("core/cuda/linear.cu", "bias = in.more[k].bias;", "bias = in.bias;", "test_cuda_weights"),
+    ("core/cuda/conv.cu", "left[(size_t)(k - 1) *", "left[(size_t)(k - 1) * 0 *", "test_cuda_ops"),
 ]
 
 
