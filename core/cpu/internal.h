@@ -29,7 +29,7 @@ typedef struct gn_cpu {
     struct gn_placed *placed; /* place.c: memory of placed weights, freed by gn_cpu_unplace() */
     gn_weight *late; /* [lates] as they are now; those from next_late on are still in the file */
     int lates, next_late;
-    struct gn_placing *placing; /* place.c: the one of them that is being placed */
+    struct gn_placing *placing;        /* place.c: the one of them that is being placed */
     _Atomic(void *) kept[GN_CPU_KEPT]; /* blocks given back, the last first */
     void *scratch[256];                /* by thread, grown on demand by gn_cpu_scratch() */
     size_t scratch_bytes[256];
