@@ -615,9 +615,8 @@ const gn_command gn_cmd_bench = {
     .usage = "[MODEL...] [-p 512] [-n 128] [-d 0,4096] [-t 1,2] [--tests LIST] [--rounds 7] "
              "[-o md|csv|json|jsonl|sql] [--against RUN|BINARY]",
     .summary = "how fast, and how much of what the machine could do",
-    .about =
-        "Rounds of A B B A, between looks at the machine; slices of its slow seconds are left\n"
-        "out. --against exits 1 when a test became slower beyond its spread.",
+    .about = "Rounds of A B B A, between looks at the machine; slices of its slow seconds\n"
+             "are left out. --against exits 1 when a test became slower beyond its spread.",
     .takes = GN_TAKES_MODEL,
     .option = options,
     .run = run,

@@ -159,17 +159,21 @@ INLINE void group_nibbles(block *b, const uint8_t *at, int first, const int g) {
         b->code[j] = masked(word(at, first + 8 * (g / 2) + j), 4 * (g % 2), 15);
 }
 
+INLINE __m256i q6_k_word(const uint8_t *at, const int i) {
+    return word(at, gn_panel_place(i, GN_Q6_K));
+}
+
 INLINE void fetch_q6_k(block *b, const uint8_t *at, const int g) {
     const int h = g / 4, i = g % 4;
 #pragma GCC unroll 8
     for (int j = 0; j < 8; j++) {
-        const __m256i q = word(at, 32 + 8 * h + j);
+        const __m256i q = q6_k_word(at, 32 + 8 * h + j);
         const __m256i two =
             i < 2 ? _mm256_slli_epi16(q, 4 - 2 * i) : _mm256_srli_epi16(q, 2 * i - 4);
-        const __m256i four = masked(word(at, 16 * h + 8 * (i % 2) + j), 4 * (i / 2), 15);
+        const __m256i four = masked(q6_k_word(at, 16 * h + 8 * (i % 2) + j), 4 * (i / 2), 15);
         b->code[j] = _mm256_or_si256(_mm256_and_si256(two, bytes(0x30)), four);
     }
-    const __m256i scales = word(at, 48 + g / 2);
+    const __m256i scales = q6_k_word(at, 48 + g / 2);
     b->a = signed_byte(scales, 2 * (g % 2));
     b->b = signed_byte(scales, 2 * (g % 2) + 1);
 }

@@ -111,6 +111,10 @@ INLINE __m512i q3_k_scale(const uint8_t *at, const int k) {
     return _mm512_sub_epi32(_mm512_or_si512(low, _mm512_slli_epi32(high, 4)), ints(32));
 }
 
+INLINE __m512i q6_k_word(const uint8_t *at, const int i) {
+    return word(at, gn_panel_place(i, GN_Q6_K));
+}
+
 /* Vector j of the codes of group g of a block whose words begin at `at`. */
 INLINE __m512i code_of(const int format, const uint8_t *at, const int g, const int j) {
     switch (format) {
@@ -133,10 +137,10 @@ INLINE __m512i code_of(const int format, const uint8_t *at, const int g, const i
                                _mm512_slli_epi16(masked(word(at, 4 + j), g, 1), 4));
     case GN_Q6_K: {
         const int i = g % 4;
-        const __m512i q = word(at, 32 + 8 * (g / 4) + j);
+        const __m512i q = q6_k_word(at, 32 + 8 * (g / 4) + j);
         const __m512i two = i < 2 ? _mm512_slli_epi16(q, (unsigned)(4 - 2 * i))
                                   : _mm512_srli_epi16(q, (unsigned)(2 * i - 4));
-        const __m512i four = masked(word(at, 16 * (g / 4) + 8 * (i % 2) + j), 4 * (i / 2), 15);
+        const __m512i four = masked(q6_k_word(at, 16 * (g / 4) + 8 * (i % 2) + j), 4 * (i / 2), 15);
         return plus(_mm512_ternarylogic_epi32(two, bytes(0x30), four, 0xea), 128 - 32);
     }
     case GN_Q3_K: {
@@ -170,7 +174,7 @@ INLINE block scales_of(const int format, const uint8_t *at, const uint8_t *half,
         lined_scales(&b, at, g);
         break;
     case GN_Q6_K: {
-        const __m512i scales = word(at, 48 + g / 2);
+        const __m512i scales = q6_k_word(at, 48 + g / 2);
         b.a = signed_byte(scales, 2 * (g % 2));
         b.b = signed_byte(scales, 2 * (g % 2) + 1);
         b.d = halves(half);
@@ -198,9 +202,11 @@ INLINE block scales_of(const int format, const uint8_t *at, const uint8_t *half,
     return b;
 }
 
-/* Asks for the words of a block, those at `at` or what follows them (gn_panel_soon). */
-INLINE void ask_soon(const uint8_t *at, const int format) {
-    for (int line = 0; line < gn_panel_words(format); line++)
+/* Asks for the words of a block, those at `at` or what follows them, for N tokens. Of one token and
+ * two formats the processor foresees all better alone. */
+INLINE void ask_soon(const uint8_t *at, const int N, const int format) {
+    const bool alone = N == 1 && (format == GN_Q8_0 || format == GN_Q6_K);
+    for (int line = 0; !alone && line < gn_panel_words(format); line++)
         _mm_prefetch((const char *)at + gn_panel_soon(format) + 64 * line, _MM_HINT_T0);
 }
 

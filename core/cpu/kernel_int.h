@@ -54,6 +54,13 @@ static inline __attribute__((always_inline)) int gn_panel_step(const int format)
            gn_panel_groups(format);
 }
 
+/* Where word i of a block lies among those of the panel: in the order in which they are read, which
+ * in the file's blocks is another for one format. Fours of words stay together. */
+static inline __attribute__((always_inline)) int gn_panel_place(const int i, const int format) {
+    static const uint8_t four[13] = {1, 3, 5, 6, 7, 9, 11, 12, 2, 4, 8, 10, 0};
+    return format == GN_Q6_K ? 4 * four[i / 4] + i % 4 : i;
+}
+
 /* How many bytes before it reads them a product that reads a panel once, or for the first time,
  * asks memory for a block's words, all at once. Of blocks with groups, whose lines are not read one
  * after another, other distances were up to twice as slow. */

@@ -113,7 +113,7 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
                              _MM_HINT_T0);
         }
         if (groups > 1 ? N == x->tokens : turn == 0)
-            ask_soon(at, format);
+            ask_soon(at, N, format);
     }
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++)

@@ -80,7 +80,7 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
             s[n] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot[n]), d, s[n]);
         }
         if (turn == 0)
-            ask_soon(at, GN_Q8_0);
+            ask_soon(at, N, GN_Q8_0);
     }
 #pragma GCC unroll 12
     for (int n = 0; n < N; n++)

@@ -106,7 +106,7 @@ static void pack_rows(uint8_t *panel, const uint8_t *data, size_t row_bytes, siz
                 gather_halves(half + 2 * r, from + s.half, row_bytes);
             int i = 0;
             for (; i + 4 <= s.words; i += 4)
-                turn(word + 64 * i + 4 * r, first + 4 * i, row_bytes);
+                turn(word + 64 * gn_panel_place(i, format) + 4 * r, first + 4 * i, row_bytes);
             if (i < s.words) /* the last four, some of them again */
                 turn(word + 64 * (s.words - 4) + 4 * r, first + 4 * (s.words - 4), row_bytes);
         }
@@ -132,7 +132,8 @@ void gn_panel_pack(void *panel, const void *data, int format, int cols, int rows
             if (s.half >= 0)
                 memcpy(half + 2 * r, from + s.half, 2);
             for (int i = 0; i < s.words; i++)
-                memcpy(word + 64 * i + 4 * r, from + s.first_word + 4 * i, 4);
+                memcpy(word + 64 * gn_panel_place(i, format) + 4 * r, from + s.first_word + 4 * i,
+                       4);
         }
     }
 }
@@ -147,7 +148,7 @@ void gn_panel_row(void *row, const void *panel, int format, int cols, int r) {
         if (s.half >= 0)
             memcpy(to + s.half, (const uint8_t *)panel + gn_panel_half(b, format) + 2 * r, 2);
         for (int i = 0; i < s.words; i++)
-            memcpy(to + s.first_word + 4 * i, word + 64 * i + 4 * r, 4);
+            memcpy(to + s.first_word + 4 * i, word + 64 * gn_panel_place(i, format) + 4 * r, 4);
     }
 }
 
