@@ -267,7 +267,7 @@ void gn_engine_close(gn_engine *g) {
 
 bool gn_engine_settle(gn_engine *g) {
     gn_ids ids = {0};
-    gn_error e = {0}; /* who has a text to read is told */
+    gn_error e = {0};                  /* who has a text to read is told */
     if (!g->encoded && g->tokenizer) { /* merges are read with the first text */
         g->encoded = true;
         gn_encode(g->tokenizer, GN_S("a"), 0, &ids, &e);
