@@ -316,8 +316,8 @@ static void draw_status(const gn_chat *c, gn_tui *t, const gn_shape *s) {
         snprintf(part[3], 96, "%s/%s", gn_grouped(c->last.used, a), gn_grouped(c->context, b));
     if (!c->follow)
         snprintf(part[5], 96, "more below");
-    if (c->keep.trouble.code !=
-        GN_OK) { /* why was told; that it is so stands there whatever the width */
+    if (c->keep.trouble.code != GN_OK) {
+        /* Why was told; that it is so stands there whatever the width. */
         const int room = v->cols - (int)strlen(part[0]) - 5;
         const int n = snprintf(part[UNSAVED], 96, "NOT SAVED: %.80s", c->keep.trouble.message);
         if (n > room)

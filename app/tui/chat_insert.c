@@ -165,10 +165,7 @@ void gn_chat_give_back(gn_chat *c, gn_tui *t, gn_slice text) {
         gn_chat_put_back(c, t, text);
         return;
     }
-    if (t->note.len == 0)
-        t->note_style = GN_STYLE_NOTE;
-    gn_str_fmt(&t->note, "%swhat was not answered is in the history (Up)", t->note.len ? "\n" : "");
-    t->dirty = true;
+    gn_tui_note_more(t, "what was not answered is in the history (Up)");
 }
 
 /* ---- files -------------------------------------------------------------- */

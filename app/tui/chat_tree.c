@@ -185,11 +185,7 @@ void gn_chat_say_unanswered(const gn_chat *c, gn_tui *t) {
     const gn_turn *turn = gn_transcript_turn(&c->turns, c->turns.head);
     if (!turn || !gn_role_asks(turn->role) || turn->fragment || c->answer >= 0)
         return;
-    if (t->note.len == 0)
-        t->note_style = GN_STYLE_NOTE;
-    gn_str_fmt(&t->note, "%sthe last message was not answered: /regen answers it",
-               t->note.len ? "\n" : "");
-    t->dirty = true;
+    gn_tui_note_more(t, "the last message was not answered: /regen answers it");
 }
 
 bool gn_chat_open(gn_chat *c, gn_tui *t, const char *id) {

@@ -34,6 +34,13 @@ void gn_tui_note(gn_tui *t, gn_style style, const char *fmt, ...) {
     t->dirty = true;
 }
 
+void gn_tui_note_more(gn_tui *t, const char *text) {
+    if (t->note.len == 0)
+        t->note_style = GN_STYLE_NOTE;
+    gn_str_fmt(&t->note, "%s%s", t->note.len ? "\n" : "", text);
+    t->dirty = true;
+}
+
 bool gn_tui_push(gn_tui *t, gn_view view) {
     t->dirty = true;
     if (t->n_view == (int)(sizeof t->view / sizeof t->view[0])) {

@@ -86,6 +86,8 @@ void gn_tui_release(gn_tui *t);
 /* Say something, until the next key. */
 void gn_tui_note(gn_tui *t, gn_style style, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same, below what is said already. */
+void gn_tui_note_more(gn_tui *t, const char *text);
 bool gn_tui_push(gn_tui *t, gn_view view); /* false, and closed, when the stack is full */
 void gn_tui_pop(gn_tui *t);
 /* Ask for a line at the bottom: '/' a search, ':' a command. */

@@ -379,11 +379,8 @@ static void on_failed(gn_chat *c, gn_tui *t, const gn_event *ev) {
 }
 
 static void tell(gn_tui *t, gn_str *note) {
-    if (note->len && t->note.len) { /* what was wrong before stays in sight */
-        gn_str_fmt(&t->note, "\n%s", gn_str_text(note));
-        t->dirty = true;
-    } else if (note->len)
-        gn_tui_note(t, GN_STYLE_NOTE, "%s", gn_str_text(note));
+    if (note->len)
+        gn_tui_note_more(t, gn_str_text(note));
     gn_str_release(note);
 }
 

@@ -85,12 +85,12 @@ INLINE ahead ahead_of(bool only, int turn, size_t panel_bytes) {
     return (ahead){!only && turn == 0 ? panel_bytes : 0, !only && turn == 1 ? panel_bytes : 0};
 }
 
-/* Tokens [t, t + N) with one panel, of which they are tile `turn`. */
+/* Tokens [t, t + N) with one panel of `size` bytes, of which they are tile `turn`. */
 INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants *x, int t,
-                 const int N, int turn, const int format) {
+                 const int N, int turn, const int format, size_t size) {
     const kind k = kind_of(format);
     const int groups = gn_panel_groups(format), lines = gn_panel_words(format);
-    const ahead far = ahead_of(N == x->tokens, turn, gn_panel_bytes(format, x->blocks * GN_QUANT));
+    const ahead far = ahead_of(N == x->tokens, turn, size);
     __m512 s[TILE];
 #pragma GCC unroll 8
     for (int n = 0; n < N; n++)
@@ -122,16 +122,16 @@ INLINE void tile(float *y, size_t stride, const uint8_t *panel, const gn_quants 
 
 /* Every token with one panel. */
 INLINE void tiles(float *y, size_t stride, const uint8_t *panel, const gn_quants *x,
-                  const int format) {
+                  const int format, size_t size) {
     int t = 0, turn = 0;
     for (; t + TILE <= x->tokens; t += TILE)
-        tile(y, stride, panel, x, t, TILE, turn++, format);
+        tile(y, stride, panel, x, t, TILE, turn++, format, size);
     for (; t + 4 <= x->tokens; t += 4)
-        tile(y, stride, panel, x, t, 4, turn++, format);
+        tile(y, stride, panel, x, t, 4, turn++, format, size);
     for (; t + 2 <= x->tokens; t += 2)
-        tile(y, stride, panel, x, t, 2, turn++, format);
+        tile(y, stride, panel, x, t, 2, turn++, format, size);
     if (t < x->tokens)
-        tile(y, stride, panel, x, t, 1, turn, format);
+        tile(y, stride, panel, x, t, 1, turn, format, size);
 }
 
 #define PANELS(name, format)                                                                       \
@@ -139,6 +139,7 @@ INLINE void tiles(float *y, size_t stride, const uint8_t *panel, const gn_quants
                                    const gn_quants *x) {                                           \
         const size_t size = gn_panel_bytes(format, x->blocks * GN_QUANT);                          \
         for (int p = 0; p < panels; p++)                                                           \
-            tiles(y + GN_PANEL * p, stride, (const uint8_t *)panel + (size_t)p * size, x, format); \
+            tiles(y + GN_PANEL * p, stride, (const uint8_t *)panel + (size_t)p * size, x, format,  \
+                  size);                                                                           \
     }
 GN_NARROW_FORMATS(PANELS)

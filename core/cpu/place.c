@@ -1,7 +1,8 @@
 /* place.c - weights as the kernels read them.
  *
  * Quantised weights become panels: the 4-byte words of the blocks of sixteen
- * rows laid side by side, word by word, so that lane r of a vector holds row r.
+ * rows laid side by side, word by word in the order in which they are read, so
+ * that lane r of a vector holds row r.
  * Where a block has two odd bytes more (a scale, in front or at the end), those
  * of the sixteen rows and of two blocks share a line before the blocks' words.
  * A panel has the size of the rows it came from, is read from its begin to its

@@ -2,6 +2,7 @@
 #ifndef GN_TESTS_TEMPORARY_H
 #define GN_TESTS_TEMPORARY_H
 
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,6 +32,15 @@ static inline void put(const char *name, const void *data, size_t size) {
         printf("cannot write %s\n", name);
         exit(2);
     }
+}
+
+/* How many files of the folder have such a path (glob). */
+static inline size_t files_like(const char *pattern) {
+    glob_t all;
+    const size_t n = glob(in_folder(pattern), 0, NULL, &all) == 0 ? all.gl_pathc : 0;
+    if (n)
+        globfree(&all);
+    return n;
 }
 
 __attribute__((destructor)) static void remove_folder(void) {

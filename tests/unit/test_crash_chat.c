@@ -175,15 +175,7 @@ static bool states_are_good(const char *folder) {
 }
 
 /* Files that were being written when the chat was killed; who comes next removes them. */
-static size_t left_over(void) {
-    char pattern[300];
-    glob_t all;
-    snprintf(pattern, sizeof pattern, "%s/*/*.tmp-*", in_folder("states"));
-    const size_t n = glob(pattern, 0, NULL, &all) == 0 ? all.gl_pathc : 0;
-    if (n)
-        globfree(&all);
-    return n;
-}
+static size_t left_over(void) { return files_like("states/*/*.tmp-*"); }
 
 static int number(const char *variable, int otherwise) {
     const char *text = getenv(variable);

@@ -289,8 +289,6 @@ TEST(a_reply_cut_by_a_stop_text_leaves_its_questions_state) {
 }
 
 TEST(private_leaves_nothing_behind) {
-    char pattern[300];
-    glob_t all;
     chat_rig r;
     forget_all();
     e = (gn_error){0};
@@ -306,9 +304,7 @@ TEST(private_leaves_nothing_behind) {
     CHECK(rig_say(&r, "a secret") && !rig_head(&r)->stored);
     CHECK(rows(&r, "SELECT count(*) FROM message") == 5);
     rig_close(&r);
-    snprintf(pattern, sizeof pattern, "%s/*/*.state", in_folder("states"));
-    CHECK(glob(pattern, 0, NULL, &all) == 0 && all.gl_pathc == 2);
-    globfree(&all);
+    CHECK(files_like("states/*/*.state") == 2);
 }
 
 TEST(a_second_process_is_told_what_it_can_do) {
@@ -468,16 +464,6 @@ TEST(the_same_words_in_the_same_place_are_the_same_message) {
     rig_close(&r);
 }
 
-static size_t state_files(void) {
-    char pattern[300];
-    glob_t all;
-    snprintf(pattern, sizeof pattern, "%s/*/*.state", in_folder("states"));
-    const size_t n = glob(pattern, 0, NULL, &all) == 0 ? all.gl_pathc : 0;
-    if (n)
-        globfree(&all);
-    return n;
-}
-
 /* ---- texts with a name --------------------------------------------------- */
 
 TEST(a_fragment_is_one_when_one_comes_back_and_leaves_nothing_in_private) {
@@ -497,12 +483,12 @@ TEST(a_fragment_is_one_when_one_comes_back_and_leaves_nothing_in_private) {
     CHECK(r.chat->turns.turn[1]->fragment && r.chat->turns.turn[1]->pinned &&
           !r.chat->turns.turn[2]->fragment);
     CHECK(rows(&r, "SELECT count(*) FROM state WHERE reason = 'fragment'") == 1);
-    const size_t states = state_files();
+    const size_t states = files_like("states/*/*.state");
     rig_type(&r, "/private");
     rig_type(&r, "/fragment notes");
     CHECK(rig_wait(&r) && rig_head(&r)->fragment && rig_say(&r, "a secret"));
     rig_close(&r);
-    CHECK(states == 2 && state_files() == states);
+    CHECK(states == 2 && files_like("states/*/*.state") == states);
 }
 
 static bool screen_has(chat_rig *r, int cols, const char *words) {

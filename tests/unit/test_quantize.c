@@ -6,8 +6,6 @@
 #include "tests/check.h"
 #include "tests/unit/temporary.h"
 
-#include <dirent.h>
-
 #define MODELS "tests/oracle/models/"
 
 /* ---- sizes ----------------------------------------------------------------------- */
@@ -332,18 +330,6 @@ TEST(narrow_rows_take_the_next_format_they_fit) {
     }
 }
 
-static int files_like(const char *name) {
-    char folder[256];
-    int n = 0;
-    snprintf(folder, sizeof folder, "%s", in_folder(""));
-    DIR *d = opendir(folder);
-    for (struct dirent *f; d && (f = readdir(d));)
-        n += strncmp(f->d_name, name, strlen(name)) == 0;
-    if (d)
-        closedir(d);
-    return n;
-}
-
 static bool stop_halfway(void *user, size_t done, size_t all) {
     ++*(int *)user;
     return done * 2 < all;
@@ -356,13 +342,13 @@ TEST(stopped_halfway_it_leaves_nothing_behind_and_what_was_there) {
     const gn_quantize_options o = {
         .type = "q4_0", .threads = 1, .progress = stop_halfway, .user = &calls};
     CHECK(!gn_quantize(wide_source(), in_folder("stopped.gguf"), &o, &said, &e));
-    CHECK(e.code == GN_CANCELLED && calls > 1 && files_like("stopped") == 0);
+    CHECK(e.code == GN_CANCELLED && calls > 1 && files_like("stopped*") == 0);
     gn_quantized_release(&said);
     put("kept.gguf", "old", 3);
     e = (gn_error){0};
     CHECK(!gn_quantize(wide_source(), in_folder("kept.gguf"), &o, &said, &e));
     gn_str old = {0};
-    CHECK(gn_file_read(&old, in_folder("kept.gguf"), 0, &e) && files_like("kept") == 1);
+    CHECK(gn_file_read(&old, in_folder("kept.gguf"), 0, &e) && files_like("kept*") == 1);
     CHECK_TEXT(gn_str_text(&old), "old");
     gn_str_release(&old);
     gn_quantized_release(&said);
