@@ -1,5 +1,5 @@
 /* main.c - find the command, run it, print the error: the only exit(). */
-#include "app/command.h"
+#include "app/cli/command.h"
 
 #include <locale.h>
 #include <stdlib.h>

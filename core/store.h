@@ -1,7 +1,7 @@
 /* store.h - the database file: schema, migrations, the rows that eval and chat share.
  *
  * Two files of one schema: chats.db (private) and evals.db (meant to be shared).
- * Rows of evaluations are eval/results.c's, rows of conversations app/history.c's;
+ * Rows of evaluations are eval/results.c's, rows of conversations app/chat/history.c's;
  * both go through gn_store_sql().
  */
 #ifndef GN_STORE_H

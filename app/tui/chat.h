@@ -2,7 +2,7 @@
 #ifndef GN_TUI_CHAT_H
 #define GN_TUI_CHAT_H
 
-#include "app/tui/flow.h"
+#include "app/term/flow.h"
 #include "app/tui/keep.h"
 #include "app/tui/odds.h"
 #include "app/tui/view.h"

@@ -1,5 +1,5 @@
 /* chat_compare.c - turns of a conversation beside one another. */
-#include "app/contrast.h"
+#include "app/chat/contrast.h"
 #include "app/tui/chat.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* chat_complete.c - Tab: what the word at the cursor may become, with help beside it. */
 #include "app/tui/chat.h"
 
-#include "app/line.h"
-#include "app/saved.h"
-#include "app/tui/choices.h"
+#include "app/cli/saved.h"
+#include "app/term/choices.h"
+#include "app/term/line.h"
 #include "app/tui/slash.h"
 
 #include <ctype.h>

@@ -5,7 +5,7 @@
  */
 #include "app/tui/chat.h"
 
-#include "app/line.h"
+#include "app/term/line.h"
 
 #include <stdio.h>
 

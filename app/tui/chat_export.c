@@ -1,7 +1,7 @@
 /* chat_export.c - /export: the branch in view as a file. */
 #include "app/tui/chat.h"
 
-#include "app/export.h"
+#include "app/chat/export.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

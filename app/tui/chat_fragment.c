@@ -5,7 +5,7 @@
  */
 #include "app/tui/chat.h"
 
-#include "app/history.h"
+#include "app/chat/history.h"
 
 /* Have the turn read; its state is kept. */
 static void read_it(gn_chat *c, gn_tui *t, gn_turn *turn) {

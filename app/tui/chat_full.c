@@ -5,7 +5,7 @@
  */
 #include "app/tui/chat_full.h"
 
-#include "app/line.h"
+#include "app/term/line.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* chat_model.c - /model: the conversation goes on with another checkpoint. */
 #include "app/tui/chat.h"
 
-#include "app/command.h"
+#include "app/cli/command.h"
 
 static int64_t tokens_of(const gn_chat *c) {
     gn_ids ids = {0};

@@ -2,8 +2,8 @@
  * /prompt, /doc, /tools, /tool. Nothing here is ever executed. */
 #include "app/tui/chat.h"
 
-#include "app/lead.h"
-#include "app/saved.h"
+#include "app/chat/lead.h"
+#include "app/cli/saved.h"
 
 #include <stdlib.h>
 

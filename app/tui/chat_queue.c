@@ -1,7 +1,7 @@
 /* chat_queue.c - what was written while a reply came: it waits in sight, and can be changed. */
 #include "app/tui/chat.h"
 
-#include "app/line.h"
+#include "app/term/line.h"
 
 void gn_chat_enqueue(gn_chat *c, gn_tui *t, gn_slice text) {
     int at = c->slot >= 0 && c->slot < c->n_queue ? c->slot : c->n_queue;

@@ -2,7 +2,7 @@
  * and what scrolling, selecting and searching do to them. */
 #include "app/tui/chat.h"
 
-#include "app/line.h"
+#include "app/term/line.h"
 
 enum { GUTTER = 11 };
 

@@ -2,7 +2,7 @@
  * that are begun, carried on, edited. */
 #include "app/tui/chat.h"
 
-#include "app/command.h"
+#include "app/cli/command.h"
 
 /* ---- which message ------------------------------------------------------ */
 

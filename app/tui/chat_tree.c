@@ -1,8 +1,8 @@
 /* chat_tree.c - a conversation as a tree that is kept: going somewhere, branches, sessions. */
 #include "app/tui/chat.h"
 
-#include "app/line.h"
-#include "app/tree.h"
+#include "app/chat/tree.h"
+#include "app/term/line.h"
 
 #include <stdlib.h>
 

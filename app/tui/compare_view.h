@@ -3,7 +3,7 @@
 #ifndef GN_TUI_COMPARE_VIEW_H
 #define GN_TUI_COMPARE_VIEW_H
 
-#include "app/forcing.h"
+#include "app/chat/forcing.h"
 #include "app/tui/contrast_rows.h"
 #include "app/tui/view.h"
 #include "eval/eval.h"

@@ -3,7 +3,7 @@
 #ifndef GN_TUI_CONTRAST_ROWS_H
 #define GN_TUI_CONTRAST_ROWS_H
 
-#include "app/contrast.h"
+#include "app/chat/contrast.h"
 
 enum { GN_CONTRAST_WIDE = 100 }; /* columns from which the sides stand side by side */
 

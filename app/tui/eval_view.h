@@ -2,9 +2,9 @@
 #ifndef GN_TUI_EVAL_VIEW_H
 #define GN_TUI_EVAL_VIEW_H
 
-#include "app/board.h"
+#include "app/term/wrap.h"
+#include "app/tui/board.h"
 #include "app/tui/view.h"
-#include "app/tui/wrap.h"
 
 typedef enum gn_sample_filter {
     GN_SAMPLES_ALL,

@@ -1,7 +1,7 @@
 /* keep.c - see keep.h. */
 #include "app/tui/keep.h"
 
-#include "app/conversations.h"
+#include "app/chat/conversations.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #ifndef GN_TUI_KEEP_H
 #define GN_TUI_KEEP_H
 
-#include "app/history.h"
-#include "app/worker.h"
+#include "app/chat/history.h"
+#include "app/chat/worker.h"
 
 typedef struct gn_keep {
     gn_history *history; /* borrowed; NULL: nothing is kept */

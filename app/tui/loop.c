@@ -1,7 +1,7 @@
 /* loop.c - keys to requests, events to views; the part that needs no terminal. */
 #include "app/tui/view.h"
 
-#include "app/line.h"
+#include "app/term/line.h"
 
 #include <poll.h>
 #include <stdarg.h>

@@ -6,8 +6,8 @@
 #ifndef GN_TUI_ODDS_H
 #define GN_TUI_ODDS_H
 
-#include "app/tokens.h"
-#include "app/tui/wrap.h"
+#include "app/chat/tokens.h"
+#include "app/term/wrap.h"
 
 gn_style gn_odds_style(float logprob); /* NAN: plain */
 /* '_' '.' ':' '#' from likely to surprising; ' ' when it is not known. */

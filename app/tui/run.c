@@ -1,9 +1,9 @@
 /* run.c - the loop on a terminal: one poll for keys, the engine and signals. */
 #include "app/tui/view.h"
 
-#include "app/shell.h"
-#include "app/tui/clipboard.h"
-#include "app/tui/screen.h"
+#include "app/cli/shell.h"
+#include "app/term/clipboard.h"
+#include "app/term/screen.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* script.c - see script.h. */
 #include "app/tui/script.h"
 
-#include "app/line.h"
-#include "app/shell.h"
+#include "app/cli/shell.h"
+#include "app/term/line.h"
 #include "app/tui/script_talks.h"
 #include "app/tui/script_tokens.h"
 #include "app/tui/view.h"

@@ -1,8 +1,8 @@
 /* script_talks.c - see script_talks.h. */
 #include "app/tui/script_talks.h"
 
-#include "app/conversations.h"
-#include "app/history_internal.h"
+#include "app/chat/conversations.h"
+#include "app/chat/history_internal.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef GN_TUI_SCRIPT_TALKS_H
 #define GN_TUI_SCRIPT_TALKS_H
 
-#include "app/history.h"
+#include "app/chat/history.h"
 
 enum { GN_SCRIPT_CLOCK = 1795532400 }; /* 2026-11-24T15:00:00Z */
 

@@ -2,7 +2,7 @@
 #ifndef GN_TUI_SCRIPT_TOKENS_H
 #define GN_TUI_SCRIPT_TOKENS_H
 
-#include "app/tokens.h"
+#include "app/chat/tokens.h"
 
 /* Words that stand as alternatives; NULL when out of memory. */
 gn_vocabulary *gn_script_vocabulary(void);

@@ -3,8 +3,8 @@
 #ifndef GN_TUI_SESSIONS_H
 #define GN_TUI_SESSIONS_H
 
-#include "app/conversations.h"
-#include "app/tree.h"
+#include "app/chat/conversations.h"
+#include "app/chat/tree.h"
 #include "app/tui/view.h"
 
 typedef enum gn_pane { GN_PANE_LIST, GN_PANE_TREE } gn_pane;

@@ -5,9 +5,9 @@
  */
 #include "app/tui/sessions.h"
 
-#include "app/line.h"
-#include "app/tui/wrap.h"
-#include "app/when.h"
+#include "app/cli/when.h"
+#include "app/term/line.h"
+#include "app/term/wrap.h"
 
 #include <stdio.h>
 

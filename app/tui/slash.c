@@ -1,7 +1,7 @@
 /* slash.c - see slash.h. */
 #include "app/tui/slash.h"
 
-#include "app/settings.h"
+#include "app/cli/settings.h"
 
 static const struct {
     const char *name, *argument, *help;

@@ -8,11 +8,11 @@
 #ifndef GN_TUI_VIEW_H
 #define GN_TUI_VIEW_H
 
-#include "app/history.h"
-#include "app/settings.h"
-#include "app/tui/canvas.h"
-#include "app/tui/keymap.h"
-#include "app/worker.h"
+#include "app/chat/history.h"
+#include "app/chat/worker.h"
+#include "app/cli/settings.h"
+#include "app/term/canvas.h"
+#include "app/term/keymap.h"
 
 typedef struct gn_tui gn_tui;
 

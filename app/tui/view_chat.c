@@ -2,8 +2,8 @@
  * chat_commands.c; where things stand is chat_rows.c. */
 #include "app/tui/chat.h"
 
-#include "app/command.h"
-#include "app/line.h"
+#include "app/cli/command.h"
+#include "app/term/line.h"
 #include "app/tui/slash.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* view_full.c - what is asked when the context is full, and which turns may go. */
 #include "app/tui/chat_full.h"
 
-#include "app/line.h"
+#include "app/term/line.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* view_help.c - the keys and commands, as a text to page through. */
+#include "app/term/wrap.h"
 #include "app/tui/slash.h"
 #include "app/tui/view.h"
-#include "app/tui/wrap.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* view_text.c - a text to page through, on top of whatever view made it. */
+#include "app/term/wrap.h"
 #include "app/tui/view.h"
-#include "app/tui/wrap.h"
 
 #include <stdlib.h>
 

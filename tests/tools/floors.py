@@ -9,7 +9,7 @@ import os, re, sys
 HOME = {"json-c/": "core/base/json.c", "yaml.h": "core/base/yaml.c", "pcre2.h": "core/base/regex.c",
         "utf8proc.h": "core/base/unicode.c", "openssl/": "core/base/hash.c", "xxhash.h": "core/base/hash.c",
         "sqlite3.h": "core/base/sql.c", "cblas.h": "core/base/sgemm.c", "cuda": "core/cuda", "cublas": "core/cuda",
-        "ncurses": "app/tui/screen.c", "curses.h": "app/tui/screen.c", "readline/": "app/line.c"}
+        "ncurses": "app/term/screen.c", "curses.h": "app/term/screen.c", "readline/": "app/term/line.c"}
 DOORS = {"eval": ["core/gneiss.h"], "app": ["core/gneiss.h", "eval/eval.h"]}
 
 floor = {}
@@ -21,6 +21,9 @@ def folder_of(path):
     """The longest folder of floors.txt that holds path."""
     fits = [f for f in floor if path.startswith(f + "/")]
     return max(fits, key=len) if fits else None
+
+def house(folder):
+    return folder.split("/")[0]
 
 offences, graph = [], {}
 skip = ("./build", "./.git")
@@ -49,8 +52,8 @@ for path in sorted(files):
             continue
         elif floor[it] >= floor[me]:
             offences.append(f"{where}: {me} may not include {it}")
-        elif me in DOORS and header not in DOORS[me]:
-            offences.append(f"{where}: {me} goes in by {' or '.join(DOORS[me])}, not {header}")
+        elif (doors := DOORS.get(house(me))) and house(it) != house(me) and header not in doors:
+            offences.append(f"{where}: {me} goes in by {' or '.join(doors)}, not {header}")
 
 def cycle(path, trail):
     if path in trail:

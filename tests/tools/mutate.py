@@ -158,9 +158,9 @@ EDITS = [
     ("core/diverge.c", "add(&ratio, t[i].lp_a - t[i].lp_b)", "add(&ratio, t[i].lp_b - t[i].lp_a)",
      "test_eval_statistics"),
     ("core/diverge.c", "if (at + i + 1 >= first)", "if (at + i >= first)", "test_quantize"),
-    ("app/contrast.c", "x[i++].same = y[j++].same = true;", "i++, j++;", "test_tui_compare"),
-    ("app/contrast.c", "went[(i + 1) * (m + 1) + j + 1] + 1", "went[(i + 1) * (m + 1) + j + 1]", "test_tui_compare"),
-    ("app/contrast.c", "if (ahead_a || ahead_b) {\n            differs = true;",
+    ("app/chat/contrast.c", "x[i++].same = y[j++].same = true;", "i++, j++;", "test_tui_compare"),
+    ("app/chat/contrast.c", "went[(i + 1) * (m + 1) + j + 1] + 1", "went[(i + 1) * (m + 1) + j + 1]", "test_tui_compare"),
+    ("app/chat/contrast.c", "if (ahead_a || ahead_b) {\n            differs = true;",
      "if (ahead_a || ahead_b) {\n            differs = false;", "test_tui_compare"),
     # the GPU, under the emulator
     ("core/generate.c", "return j->work->own || !j->stopped || s->has_logits ||", "return true || s->has_logits ||",

@@ -2,7 +2,7 @@
 #ifndef GN_TESTS_CHAT_RIG_H
 #define GN_TESTS_CHAT_RIG_H
 
-#include "app/line.h"
+#include "app/term/line.h"
 #include "app/tui/chat.h"
 
 #include <poll.h>

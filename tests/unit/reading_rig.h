@@ -2,7 +2,7 @@
 #ifndef GN_TESTS_READING_RIG_H
 #define GN_TESTS_READING_RIG_H
 
-#include "app/worker.h"
+#include "app/chat/worker.h"
 #include "tests/check.h"
 #include "tests/unit/temporary.h"
 

@@ -1,6 +1,6 @@
 /* test_args.c - flags are found, checked and explained. */
 /* floor: gn_app */
-#include "app/command.h"
+#include "app/cli/command.h"
 #include "tests/check.h"
 
 #include <stdarg.h>

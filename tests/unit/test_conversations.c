@@ -1,7 +1,7 @@
 /* test_conversations.c - conversations are listed, found by words, put away and removed. */
 /* floor: gn_app */
-#include "app/conversations.h"
-#include "app/history.h"
+#include "app/chat/conversations.h"
+#include "app/chat/history.h"
 #include "tests/unit/shelf.h"
 #include "tests/unit/temporary.h"
 

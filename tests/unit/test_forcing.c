@@ -1,6 +1,6 @@
 /* test_forcing.c - two checkpoints on a thread: one reads what the other answered. */
 /* floor: gn_app */
-#include "app/forcing.h"
+#include "app/chat/forcing.h"
 #include "tests/check.h"
 
 #include <poll.h>

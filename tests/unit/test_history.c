@@ -1,6 +1,6 @@
 /* test_history.c - conversations in chats.db: messages, branches, sessions, locks, states. */
 /* floor: gn_app */
-#include "app/history.h"
+#include "app/chat/history.h"
 #include "tests/check.h"
 #include "tests/unit/temporary.h"
 

@@ -1,9 +1,9 @@
 /* test_import.c - conversations from elsewhere, and back from our own exports. */
 /* floor: gn_app */
-#include "app/export.h"
-#include "app/import.h"
-#include "app/tree.h"
-#include "app/when.h"
+#include "app/chat/export.h"
+#include "app/chat/import.h"
+#include "app/chat/tree.h"
+#include "app/cli/when.h"
 #include "tests/check.h"
 #include "tests/unit/temporary.h"
 

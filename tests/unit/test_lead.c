@@ -1,8 +1,8 @@
 /* test_lead.c - tools, documents and saved prompts reach the template as they must. */
 /* floor: gn_app */
-#include "app/lead.h"
-#include "app/saved.h"
-#include "app/shell.h"
+#include "app/chat/lead.h"
+#include "app/cli/saved.h"
+#include "app/cli/shell.h"
 #include "tests/check.h"
 
 static gn_error e;

@@ -1,6 +1,6 @@
 /* test_long_chat.c - a day of talking stays within the memory it was given. */
 /* floor: gn_app */
-#include "app/line.h"
+#include "app/term/line.h"
 #include "app/tui/chat.h"
 #include "tests/check.h"
 #include "tests/unit/temporary.h"

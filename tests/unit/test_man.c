@@ -1,7 +1,7 @@
 /* test_man.c - the tables of gneiss-settings(5) and gneiss-keys(5) are those of the program. */
 /* floor: gn_app */
-#include "app/settings.h"
-#include "app/tui/keymap.h"
+#include "app/cli/settings.h"
+#include "app/term/keymap.h"
 #include "app/tui/slash.h"
 #include "tests/check.h"
 

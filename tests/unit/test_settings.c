@@ -1,6 +1,6 @@
 /* test_settings.c - files, environment and their order; every mistake has a line. */
 /* floor: gn_app */
-#include "app/settings.h"
+#include "app/cli/settings.h"
 #include "tests/check.h"
 
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* test_tui_compare.c - two answers aligned by tokens, and the screen that shows them. */
 /* floor: gn_app */
-#include "app/forcing.h"
-#include "app/line.h"
+#include "app/chat/forcing.h"
+#include "app/term/line.h"
 #include "app/tui/contrast_rows.h"
 #include "app/tui/view.h"
 #include "eval/eval.h"

@@ -1,7 +1,7 @@
 /* test_tui_eval.c - the screen of a running evaluation. */
 /* floor: gn_app */
-#include "app/board.h"
-#include "app/line.h"
+#include "app/term/line.h"
+#include "app/tui/board.h"
 #include "app/tui/view.h"
 #include "tests/check.h"
 #include "tests/unit/temporary.h"

@@ -1,8 +1,8 @@
 /* test_tui_line.c - keys as bytes, the line they edit, and the table that binds them. */
 /* floor: gn_app */
-#include "app/line.h"
-#include "app/settings.h"
-#include "app/tui/keymap.h"
+#include "app/cli/settings.h"
+#include "app/term/keymap.h"
+#include "app/term/line.h"
 #include "tests/check.h"
 
 #include <locale.h>

@@ -1,7 +1,7 @@
 /* test_tui_markdown.c - markdown to rows, while it is written and after. */
 /* floor: gn_app */
-#include "app/tui/clipboard.h"
-#include "app/tui/flow.h"
+#include "app/term/clipboard.h"
+#include "app/term/flow.h"
 #include "tests/check.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* test_tui_worker.c - two threads and a queue; a tree of turns and what it keeps. */
 /* floor: gn_app */
-#include "app/queue.h"
-#include "app/transcript.h"
-#include "app/worker.h"
+#include "app/chat/transcript.h"
+#include "app/chat/worker.h"
+#include "app/cli/queue.h"
 #include "tests/check.h"
 
 #include <poll.h>

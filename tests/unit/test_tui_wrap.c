@@ -1,6 +1,6 @@
 /* test_tui_wrap.c - rows break between words, never inside what a reader sees as one letter. */
 /* floor: gn_app */
-#include "app/tui/wrap.h"
+#include "app/term/wrap.h"
 #include "tests/check.h"
 
 /* Rows joined by "|". */
