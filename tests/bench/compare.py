@@ -263,6 +263,20 @@ class Session:
         theirs = self.bench(self.a.llama, model, ["-p", "512", "-n", "16"])[1]
         self.put(model, "peak memory", "MB", [(own / 1e6, theirs / 1e6, None, [])], less=True)
 
+    def budget(self, model, tokens=16384, step=128):
+        """A long prompt in little memory: both read it by small steps, gneiss keeps states for 16 MB at most."""
+        if not self.has(self.a.llama, "llama-bench"):
+            return
+        ids = " ".join(str(i % 999) for i in range(tokens))
+        said, _, own = run([self.a.gneiss, "run", model, "--ids", ids, "-n", "1", "--ctx", str(tokens + 64), "--threads",
+                            "2", "--batch-tokens", str(step), "--state-mem", "16M", "--ignore-eos", "--json", "--readonly"])
+        speed = json.loads(said.strip().splitlines()[-1])["timing"]["prompt_tps"]
+        (other, *_), theirs = self.bench(self.a.llama, model, ["-p", str(tokens), "-n", "0", "-b", str(step), "-ub",
+                                                               str(step)])
+        note = f"steps of {step} tokens, 16 MB of states"
+        self.put(model, f"pp{tokens} in little memory", "t/s", [(speed, other, None, [])], note=note)
+        self.put(model, f"peak memory, {tokens} tokens", "MB", [(own / 1e6, theirs / 1e6, None, [])], less=True, note=note)
+
     def sessions(self, model):
         said = [self.gneiss(model, ["--tests", "save,write,restore,fork"])[0] for _ in range(self.a.rounds)]
         notes = {"save": "to the disk", "write": "until the session may go on", "restore": "sums checked"}
@@ -342,6 +356,7 @@ def plan(s, models):
                 (f"threads4 {m}", lambda m=m: s.speeds(m, [256], 32, threads=4, rounds=2)),
                 (f"deep {m}", lambda m=m: s.speeds(m, [], 32, depth=4096, rounds=2)),
                 (f"long {m}", lambda m=m: s.speeds(m, [2048], 0, rounds=2)),
+                (f"budget {m}", lambda m=m: s.budget(m)),
                 (f"deepest {m}", lambda m=m: s.speeds(m, [], 16, depth=16384, rounds=1))]
     return out
 
