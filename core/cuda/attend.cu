@@ -66,6 +66,7 @@ template <int DIMS, int ROWS, bool SPLITS> GN_KERNEL(THREADS) attend(attend_in i
     GN_SHARED(float, new_by, ROWS);
     GN_SHARED(float, all_most, ROWS); /* of the splits before */
     GN_SHARED(float, all_sum, ROWS);
+    GN_WAIT();
     const int tid = (int)threadIdx.x, groups = in.share / in.per;
     const int head = (int)blockIdx.y / groups;
     const int leader = (int)blockIdx.y * in.per; /* the block's first query head */
@@ -81,6 +82,8 @@ template <int DIMS, int ROWS, bool SPLITS> GN_KERNEL(THREADS) attend(attend_in i
     const int64_t from = SPLITS ? (int64_t)split * SPLIT : 0;
     const int64_t to = SPLITS && from + SPLIT < end ? from + SPLIT : end;
 
+    if (split == 0)
+        keep(in, lane, first, tokens);
     for (int i = tid; i < ROWS * in.dims; i += THREADS) {
         const int r = i / in.dims, d = i % in.dims;
         query[r * DIMS + d] =
@@ -182,6 +185,7 @@ template <int DIMS, int ROWS, bool SPLITS> GN_KERNEL(THREADS) attend(attend_in i
 /* The splits of each query in order; a block for a token and query head. */
 GN_KERNEL(THREADS)
 join(attend_in in) {
+    GN_WAIT();
     const int t = (int)blockIdx.x, q = (int)blockIdx.y, owner = in.table.lane_of[t];
     if (owner < 0)
         return;
@@ -204,31 +208,10 @@ join(attend_in in) {
     }
 }
 
-/* The lane's own rows into the cache it keeps. */
-GN_KERNEL(THREADS)
-keep(attend_in in) {
-    const int t = (int)blockIdx.x, owner = in.table.lane_of[t];
-    if (owner < 0)
-        return;
-    const gn_device_lane &lane = in.table.lane[owner];
-    if (!lane.to_kv)
-        return;
-    for (int which = 0; which < 2; which++) {
-        const gn_m own = which ? in.v : in.k;
-        const size_t to = cache_at(in, lane.to_capacity, which, lane.past + t - lane.first);
-        for (int i = (int)threadIdx.x; i < own.cols; i += THREADS) {
-            const float v = gn_row(own, t)[i];
-            if (in.half)
-                reinterpret_cast<uint16_t *>(lane.to_kv)[to + (size_t)i] = gn_to_half(v);
-            else
-                reinterpret_cast<float *>(lane.to_kv)[to + (size_t)i] = v;
-        }
-    }
-}
-
 /* Rows of the cache a forking lane begins with. */
 GN_KERNEL(THREADS)
 copy_past(attend_in in) {
+    GN_WAIT();
     const gn_device_lane &lane = in.table.lane[blockIdx.y];
     const int64_t first = (int64_t)blockIdx.x * COPY;
     if (!lane.to_kv || !lane.from_kv || lane.to_kv == lane.from_kv || first >= lane.past)
@@ -302,7 +285,6 @@ void gn_cuda_do_attend(gn_cuda *c, const gn_command &k, const gn_table &t) {
         run<128, MOST_ROWS>(c, in);
     else
         run<256, 8>(c, in);
-    GN_LAUNCH(keep, dim3((unsigned)in.q.rows), THREADS, c->stream, in);
     if (t.forks)
         GN_LAUNCH(copy_past, dim3((unsigned)gn_blocks((size_t)t.deepest, COPY), (unsigned)t.n),
                   THREADS, c->stream, in);

@@ -41,6 +41,7 @@ GN_FN float number(const gn_m &m, int row, int t, int tokens, int from, int n, i
 /* C·B of a chunk: a warp makes sixteen tokens' rows up to the diagonal. */
 GN_KERNEL(THREADS)
 couple(ssd_in in) {
+    GN_WAIT();
     const gn_device_lane lane = in.table.lane[blockIdx.z];
     const int first = (int)blockIdx.x * CHUNK, group = (int)blockIdx.y, from = group * in.N;
     if (first >= lane.count)
@@ -84,6 +85,7 @@ template <int TILES, int COLUMNS> GN_KERNEL_ROOMY(THREADS) walk(ssd_in in) {
     GN_SHARED(float, sum_of, CHUNK);   /* a */
     GN_SHARED(float, step, CHUNK);
     GN_SHARED(float, left, CHUNK); /* exp(a[last] - a) */
+    GN_WAIT();
     const gn_device_lane lane = in.table.lane[blockIdx.z];
     const int heads = in.heads, h = (int)blockIdx.y, tid = (int)threadIdx.x;
     const int warp = tid / 32, g = tid % 32 / 4, t = tid % 4, m = 16 * warp;

@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LEAST_MAJOR = 8, GENERATION = 3, WORKSPACE = GN_CUDA_WORKSPACE };
+enum { LEAST_MAJOR = 8, GENERATION = 4, WORKSPACE = GN_CUDA_WORKSPACE };
+
+bool gn_cuda_early;
 
 void gn_cuda_check(gn_cuda *c, cudaError_t e, const char *during) {
     if (e == cudaSuccess || c->fault != cudaSuccess)
@@ -157,7 +159,7 @@ static bool no_gpu(gn_error *e, cudaError_t why, const gn_cuda_card *card) {
     return gn_fail(e, GN_DEVICE, "no GPU can be used: %s", cudaGetErrorString(why));
 }
 
-GN_KERNEL(32) nothing(int) {}
+GN_KERNEL(32) nothing(int) { GN_WAIT(); }
 
 extern "C" bool gn_cuda_module_find(gn_cuda_card *out, gn_error *e) {
     cudaDeviceProp p;
@@ -222,6 +224,7 @@ extern "C" gn_device *gn_cuda_module_open(const gn_cuda_options *o, gn_error *e)
     gn_cuda_card card;
     if (!gn_cuda_module_find(&card, e))
         return NULL;
+    gn_cuda_early = card.major >= 9;
     gn_cuda *c = new gn_cuda();
     c->base.op = table_of_ops();
     c->base.name = "cuda";

@@ -64,7 +64,7 @@ GN_FN float row_sum(float v) {
 }
 
 GN_FN float query(const attend_in &in, const float *from, int d) {
-    return d < in.dims ? in.scale * gn_load(from + d) : 0.0f;
+    return d < in.dims ? in.scale * from[d] : 0.0f;
 }
 
 /* KEYS: rows of a tile. */
@@ -73,6 +73,7 @@ template <int DIMS, int KEYS> GN_KERNEL_ROOMY(THREADS) flash(attend_in in) {
     constexpr bool KEEP = DIMS <= 64; /* queries in registers; or they are read for each tile */
     GN_SHARED(float, K, KEYS *PITCH);
     GN_SHARED(float, V, KEYS *PITCH);
+    GN_WAIT();
     const int tid = (int)threadIdx.x, g = tid % 32 / 4, t = tid % 4, m = tid / 32 * 16;
     const int groups = in.share / in.per, head = (int)blockIdx.y / groups;
     const int leader = (int)blockIdx.y * in.per; /* the block's first query head */
@@ -86,6 +87,7 @@ template <int DIMS, int KEYS> GN_KERNEL_ROOMY(THREADS) flash(attend_in in) {
     const int last = (m + 15 < rows ? m + 15 : rows - 1) / in.per;
     const int64_t warp_end = m < rows ? lane.past + first + last + 1 : 0;
 
+    keep(in, lane, first, tokens);
     float q[KEEP ? DIMS / 8 : 1][4], mean[DIMS / 8][4], most[2], sum[2];
     int64_t limit[2];     /* the last row that rows g and g + 8 see */
     const float *from[2]; /* and where their queries are */

@@ -1,8 +1,8 @@
 /* grouped.cu - the experts of a long text: their products on the tensor cores, with no word to the host.
  *
  * Pairs of token and expert are sorted by expert on the device. A block takes up to 64 pairs of one
- * expert and 64 rows of its matrix; which expert that is it finds in the sorted pairs' borders, so
- * the grid is the same whatever was routed where. Weights are widened to f16 on their way into
+ * expert and 64 rows of its matrix; which expert that is the sort has left for it, so the grid is the
+ * same whatever was routed where. Weights are widened to f16 on their way into
  * shared memory, x comes as rounded rows. A pair's sums have one order wherever it lands in a
  * block, so the sort need not be stable.
  */
@@ -14,17 +14,18 @@
 
 enum {
     THREADS = 128,
-    PAIRS = 64, /* of a block */
-    ROWS = 64,  /* of W */
-    STEP = 32,  /* numbers of a row at a time */
+    PAIRS = GN_PAIRS, /* of a block */
+    ROWS = 64,        /* of W */
+    STEP = 32,        /* numbers of a row at a time */
     PITCH = 5, /* quads of 8 halves from row to row: one more than a step, against bank conflicts */
     SORTERS = 256,
 };
 
-/* first [E + 1]: where an expert's pairs begin; pair: the pairs, expert by expert. One block. */
+/* One block. Tiles are told apart here, once, or every block of every product would count for itself. */
 GN_KERNEL(SORTERS)
-sort_pairs(int *first, int *pair, const int32_t *expert, int pairs, int E) {
+sort_pairs(gn_pairs p, const int32_t *expert, int pairs, int E) {
     GN_SHARED(int, count, GN_CUDA_MOST_EXPERTS);
+    GN_WAIT();
     const int tid = (int)threadIdx.x;
     for (int e = tid; e < E; e += SORTERS)
         count[e] = 0;
@@ -33,53 +34,45 @@ sort_pairs(int *first, int *pair, const int32_t *expert, int pairs, int E) {
         GN_ATOMIC_ADD(&count[expert[i]], 1);
     GN_SYNC();
     if (tid == 0) {
-        int sum = 0;
+        int sum = 0, tile = 0;
         for (int e = 0; e < E; e++) {
             const int n = count[e];
-            first[e] = count[e] = sum;
+            p.first[e] = count[e] = sum;
+            for (int i = 0; i < n; i += GN_PAIRS, tile++) {
+                p.tile[2 * tile] = e;
+                p.tile[2 * tile + 1] = sum + i;
+            }
             sum += n;
         }
-        first[E] = sum;
+        p.first[E] = sum;
+        for (; tile < p.tiles; tile++)
+            p.tile[2 * tile] = -1;
     }
     GN_SYNC();
     for (int i = tid; i < pairs; i += SORTERS)
-        pair[GN_ATOMIC_ADD(&count[expert[i]], 1)] = i;
+        p.pair[GN_ATOMIC_ADD(&count[expert[i]], 1)] = i;
 }
 
 struct grouped_in {
-    gn_m y;            /* [pairs, O] */
-    const uint16_t *x; /* rounded rows, `wide` apart */
-    const float *scale;
+    gn_m y; /* [pairs, O] */
+    gn_halves x;
     gn_w w;
-    const int *first, *pair;
-    int wide, share; /* share: pairs to a row of x */
+    gn_pairs p;
 };
 
 template <int F> GN_KERNEL(THREADS) grouped(grouped_in in) {
     GN_SHARED(uint4, A4, PAIRS * PITCH);
     GN_SHARED(uint4, B4, ROWS * PITCH);
     GN_SHARED(int, who, PAIRS);
-    GN_SHARED(int, tile, 2); /* expert, first of its sorted pairs */
     const int tid = (int)threadIdx.x, lane = tid % 32, g = lane / 4, t = lane % 4;
-    const int m = tid / 32 * 16, row0 = (int)blockIdx.y * ROWS, E = in.w.n;
-    if (tid == 0) {
-        int left = (int)blockIdx.x, e = 0;
-        for (; e < E; e++) {
-            const int tiles = (in.first[e + 1] - in.first[e] + PAIRS - 1) / PAIRS;
-            if (left < tiles)
-                break;
-            left -= tiles;
-        }
-        tile[0] = e;
-        tile[1] = e < E ? in.first[e] + left * PAIRS : 0;
-    }
-    GN_SYNC();
-    const int e = tile[0], begin = tile[1];
-    if (e == E) /* the grid has room for the worst routing */
+    const int m = tid / 32 * 16, row0 = (int)blockIdx.y * ROWS;
+    GN_WAIT();
+    const int e = in.p.tile[2 * blockIdx.x], begin = in.p.tile[2 * blockIdx.x + 1];
+    if (e < 0) /* the grid has room for the worst routing */
         return;
-    const int pairs = in.first[e + 1] - begin < PAIRS ? in.first[e + 1] - begin : (int)PAIRS;
+    const int left = in.p.first[e + 1] - begin, pairs = left < PAIRS ? left : (int)PAIRS;
     if (tid < PAIRS)
-        who[tid] = tid < pairs ? in.pair[begin + tid] : -1;
+        who[tid] = tid < pairs ? in.p.pair[begin + tid] : -1;
     GN_SYNC();
 
     const uint8_t *w = in.w.data + (size_t)e * in.w.step;
@@ -90,13 +83,13 @@ template <int F> GN_KERNEL(THREADS) grouped(grouped_in in) {
     for (int n = 0; n < ROWS / 8; n++)
         for (int k = 0; k < 4; k++)
             sum[n][k] = 0.0f;
-    for (int k0 = 0; k0 < in.wide; k0 += STEP) {
+    for (int k0 = 0; k0 < in.x.wide; k0 += STEP) {
         for (int i = tid; i < PAIRS * (STEP / 8); i += THREADS) {
             const int r = i / (STEP / 8), u = i % (STEP / 8), at = k0 + 8 * u;
             uint4 v = {0, 0, 0, 0};
-            if (who[r] >= 0 && at < in.wide)
+            if (who[r] >= 0 && at < in.x.wide)
                 v = *reinterpret_cast<const uint4 *>(
-                    in.x + (size_t)(who[r] / in.share) * (size_t)in.wide + at);
+                    in.x.to + (size_t)(who[r] / in.p.share) * (size_t)in.x.wide + at);
             A4[r * PITCH + u] = v;
             float f[8];
             uint4 h = {0, 0, 0, 0};
@@ -129,28 +122,21 @@ template <int F> GN_KERNEL(THREADS) grouped(grouped_in in) {
         for (int k = 0; k < 4; k++) {
             const int p = who[m + g + 8 * (k / 2)], col = row0 + 8 * n + 2 * t + k % 2;
             if (p >= 0 && col < in.w.rows)
-                gn_row(in.y, p)[col] = sum[n][k] * in.scale[p / in.share];
+                gn_row(in.y, p)[col] = sum[n][k] * in.x.scale[p / in.p.share];
         }
 }
 
-void gn_cuda_sort_pairs(gn_cuda *c, int *first, int *pair, const int32_t *expert, int pairs,
-                        int E) {
+void gn_cuda_sort_pairs(gn_cuda *c, const gn_pairs &p, const int32_t *expert, int pairs, int E) {
     assert(E <= GN_CUDA_MOST_EXPERTS);
-    GN_LAUNCH(sort_pairs, dim3(1), SORTERS, c->stream, first, pair, expert, pairs, E);
+    GN_LAUNCH(sort_pairs, dim3(1), SORTERS, c->stream, p, expert, pairs, E);
 }
 
-void gn_cuda_grouped(gn_cuda *c, gn_m y, const uint16_t *x, const float *scale, const gn_w &w,
-                     const int *first, const int *pair, int share) {
+void gn_cuda_grouped(gn_cuda *c, gn_m y, const gn_halves &x, const gn_w &w, const gn_pairs &p) {
     grouped_in in;
     in.y = y;
     in.x = x;
-    in.scale = scale;
-    in.wide = gn_wide(w.cols);
     in.w = w;
-    in.first = first;
-    in.pair = pair;
-    in.share = share;
-    const dim3 grid((unsigned)(gn_blocks((size_t)y.rows, PAIRS) + w.n),
-                    (unsigned)gn_blocks((size_t)w.rows, ROWS));
+    in.p = p;
+    const dim3 grid((unsigned)p.tiles, (unsigned)gn_blocks((size_t)w.rows, ROWS));
     GN_BY_FORMAT(w.format, GN_LAUNCH(grouped<F>, grid, THREADS, c->stream, in))
 }

@@ -15,6 +15,7 @@ extern "C" {
 #include "core/cuda/cuda.h"
 }
 
+#include <string.h>
 #include <vector>
 
 /* Copies of device.h's, without holes, so that commands can be compared as bytes. */
@@ -147,40 +148,76 @@ bool gn_cuda_wait(gn_cuda *c, gn_error *e);
 static inline size_t gn_align(size_t bytes) { return (bytes + 255) / 256 * 256; }
 bool gn_cuda_reserve(gn_cuda *c, size_t bytes);
 
+static inline bool gn_same(const gn_m &a, const gn_m &b) { return memcmp(&a, &b, sizeof a) == 0; }
+static inline const float *gn_floats(const gn_w &w) {
+    return reinterpret_cast<const float *>(w.data);
+}
 GN_FN float *gn_row(const gn_m &m, int r) { return m.data + (size_t)r * (size_t)m.stride; }
 
 /* The formulas, by file. _room: bytes of scratch. */
 bool gn_cuda_place(gn_device *d, gn_weight *w, bool keep, gn_error *e); /* linear.cu */
+/* What makes a product's x. */
+struct gn_lead {
+    const gn_command *sum, *norm; /* a sum, and the norm that is taken of it; NULL: none */
+};
+/* Rows of f16, and the power of two each was divided by: `wide` numbers in a part, filled up with
+ * zeros. Three parts: of rounded, rest and rounded numbers, which meet W's rounded, rounded and rest. */
+struct gn_halves {
+    uint16_t *to;
+    float *scale;
+    int wide, parts;
+};
+struct gn_epilogue; /* epilogue.cuh */
+
 size_t gn_cuda_linear_room(const gn_cuda *c, const gn_command &k);
-void gn_cuda_do_linear(gn_cuda *c, const gn_command &k);
-/* The first of n commands, and with it those that share its x and a launch; how many it was. */
-int gn_cuda_do_linears(gn_cuda *c, const gn_command *k, size_t n);
+/* The first product of n commands, with those that share its x and a launch, the norm that makes
+ * x, and what takes its numbers one by one; how many of the n that was. */
+size_t gn_cuda_do_linears(gn_cuda *c, const gn_lead &lead, const gn_command *k, size_t n);
+/* Whether a product may share the launch of one before it: they are read alike, and done alike. */
+bool gn_cuda_joins(const gn_cuda *c, const gn_command &k, const gn_command &next);
+/* The same as do_linears, where nothing is rounded: few.cu. */
+size_t gn_cuda_do_few(gn_cuda *c, const gn_lead &lead, const gn_command *k, size_t n);
 void gn_cuda_do_embed(gn_cuda *c, const gn_command &k, const int32_t *token);
-/* y[i] = x[i / share] W[expert[i]]ᵀ, one row at a time: linear.cu, for experts.cu. */
-void gn_cuda_few(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const float *bias,
-                 const int32_t *expert, int share);
+/* y[i] = x[i / share] W[expert[i]]ᵀ, one row at a time; with up, y = silu(that) * x upᵀ: few.cu,
+ * for experts.cu. */
+void gn_cuda_few_experts(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const gn_w *up,
+                         const int32_t *expert, int share);
 
 /* Whether a step of so many rows is multiplied in f16. */
 bool gn_cuda_many(const gn_cuda *c, int rows);
+/* And whether in batch.cu: a batch of answers. */
+bool gn_cuda_batched(const gn_cuda *c, int rows);
 /* A row of f16 is filled up to so many numbers. */
 static inline int gn_wide(int cols) { return (cols + 7) / 8 * 8; }
-/* x as rows of f16, gn_wide(x.cols) apart, each divided by its scale. parts 3: of rounded, rest
- * and rounded numbers, which meet W's rounded, rounded and rest. */
-void gn_cuda_round(gn_cuda *c, uint16_t *to, float *scale, gn_m x, int parts);
+void gn_cuda_round(gn_cuda *c, const gn_halves &to, gn_m x);
 
-/* y = x Wᵀ + b of rounded rows, in one part: batch.cu, for linear.cu. */
-void gn_cuda_batch(gn_cuda *c, gn_m y, const uint16_t *x, const float *scale, const gn_w &w,
-                   const float *bias);
+/* A product of the same shape and format beside another. */
+struct gn_second {
+    const uint8_t *w;
+    float *y; /* NULL: only what both make together is wanted */
+    const float *bias;
+};
+/* Pairs of token and expert, sorted by expert on the device. */
+struct gn_pairs {
+    int *first; /* [E + 1]: where an expert's begin */
+    int *pair;  /* expert by expert */
+    int *tile;  /* [tiles, 2]: expert, or -1, and the first of up to GN_PAIRS sorted pairs of it */
+    int tiles, share; /* share: pairs to a row of x */
+};
+enum { GN_PAIRS = 64 };
 
-/* Pairs by expert, and their products: grouped.cu, for experts.cu. */
-void gn_cuda_sort_pairs(gn_cuda *c, int *first, int *pair, const int32_t *expert, int pairs, int E);
-void gn_cuda_grouped(gn_cuda *c, gn_m y, const uint16_t *x, const float *scale, const gn_w &w,
-                     const int *first, const int *pair, int share);
+/* y = x Wᵀ + b of rounded rows, in one part: batch.cu. second and pairs may be NULL; with pairs y's
+ * rows are theirs. A longer W takes several launches, and what follows it does not go into them. */
+enum { GN_BATCH_ROWS = 1 << 19 };
+void gn_cuda_batch(gn_cuda *c, gn_m y, const gn_halves &x, const gn_w &w, const float *bias,
+                   const gn_second *second, const gn_pairs *pairs, const gn_epilogue &then);
 
-void gn_cuda_do_rmsnorm(gn_cuda *c, const gn_command &k); /* norm.cu */
-void gn_cuda_do_gated(gn_cuda *c, const gn_command &k);
-/* x += a out, and of that x the norm that follows: one kernel for two commands. */
-void gn_cuda_do_axpy_rmsnorm(gn_cuda *c, const gn_command &axpy, const gn_command &norm);
+/* Pairs by expert, and their products where they are many: grouped.cu, for experts.cu. */
+void gn_cuda_sort_pairs(gn_cuda *c, const gn_pairs &p, const int32_t *expert, int pairs, int E);
+void gn_cuda_grouped(gn_cuda *c, gn_m y, const gn_halves &x, const gn_w &w, const gn_pairs &p);
+
+/* With the sum it is taken of, in one kernel; and rounded, if there are halves: norm.cu. */
+void gn_cuda_do_norm(gn_cuda *c, const gn_lead &lead, const gn_halves *halves);
 
 void gn_cuda_do_axpy(gn_cuda *c, const gn_command &k); /* rows.cu */
 void gn_cuda_do_scale(gn_cuda *c, const gn_command &k);
@@ -200,7 +237,8 @@ void gn_cuda_do_attend(gn_cuda *c, const gn_command &k, const gn_table &t); /* a
 
 void gn_cuda_do_route(gn_cuda *c, const gn_command &k); /* experts.cu */
 size_t gn_cuda_experts_room(const gn_cuda *c, const gn_command &k);
-void gn_cuda_do_experts(gn_cuda *c, const gn_command &k);
+/* The mixture at the head of n commands, and the sums after it; how many of the n that was. */
+size_t gn_cuda_do_experts(gn_cuda *c, const gn_command *k, size_t n);
 
 bool gn_cuda_logprobs(gn_device *d, gn_logprob *out, gn_top *top, int k, gn_mat logits,
                       const int32_t *want, gn_error *e); /* logprobs.cu */

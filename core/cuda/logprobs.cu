@@ -42,6 +42,7 @@ tally_tiles(tally *out, gn_m logits, const int32_t *want) {
     GN_SHARED(float, most_of, THREADS / 32);
     GN_SHARED(double, sums, THREADS / 32);
     GN_SHARED(int, counts, THREADS / 32);
+    GN_WAIT();
     const float *x = gn_row(logits, (int)blockIdx.y);
     const int first = (int)blockIdx.x * TILE, wanted = want[blockIdx.y];
     const int end = logits.cols - first < TILE ? logits.cols : first + TILE;
@@ -80,6 +81,7 @@ tally_tiles(tally *out, gn_m logits, const int32_t *want) {
 
 GN_KERNEL(32)
 join_tiles(row_says *out, const tally *tile, int tiles, gn_m logits, const int32_t *want) {
+    GN_WAIT();
     const int r = (int)(blockIdx.x * 32 + threadIdx.x);
     if (r >= logits.rows)
         return;
@@ -125,6 +127,7 @@ best(gn_top *out, int k, int padded, gn_m logits, const row_says *says) {
     GN_SHARED(unsigned long long, found, MOST_K);
     GN_SHARED(int, count, DIGITS);
     GN_SHARED(int, chosen, 3); /* digit, how many are still to be found, how many are found */
+    GN_WAIT();
     const float *x = gn_row(logits, (int)blockIdx.x);
     const int tid = (int)threadIdx.x, V = logits.cols;
     unsigned long long prefix = 0;

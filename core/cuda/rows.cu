@@ -17,21 +17,25 @@ static dim3 grid_of(const gn_m &m) {
 static bool empty(const gn_m &m) { return m.rows == 0 || m.cols == 0; }
 
 GN_KERNEL(THREADS) axpy(gn_m y, float a, gn_m x) {
+    GN_WAIT();
     EACH(y, t, i)
     gn_row(y, t)[i] = fmaf(a, gn_row(x, t)[i], gn_row(y, t)[i]);
 }
 
 GN_KERNEL(THREADS) scale(gn_m y, float a) {
+    GN_WAIT();
     EACH(y, t, i)
     gn_row(y, t)[i] *= a;
 }
 
 GN_KERNEL(THREADS) swiglu(gn_m y, gn_m gate, gn_m up) {
+    GN_WAIT();
     EACH(y, t, i)
     gn_row(y, t)[i] = gn_silu(gn_row(gate, t)[i]) * gn_row(up, t)[i];
 }
 
 GN_KERNEL(THREADS) gather(gn_m y, gn_m x, const int32_t *row) {
+    GN_WAIT();
     EACH(y, t, i)
     gn_row(y, t)[i] = gn_row(x, row[t])[i];
 }
@@ -39,6 +43,7 @@ GN_KERNEL(THREADS) gather(gn_m y, gn_m x, const int32_t *row) {
 /* A thread turns one pair of one head. */
 GN_KERNEL(THREADS)
 rope(gn_m x, int head_dim, const float *frequency, int half, gn_table table) {
+    GN_WAIT();
     const int pairs = x.cols / head_dim * half;
     for (int t = (int)blockIdx.y; t < x.rows; t += (int)gridDim.y) {
         const int owner = table.lane_of[t];
@@ -89,7 +94,7 @@ void gn_cuda_do_gather(gn_cuda *c, const gn_command &k, const int32_t *row) {
 
 void gn_cuda_do_rope(gn_cuda *c, const gn_command &k, const gn_table &t) {
     const gn_m x = k.m[0];
-    const float *frequency = reinterpret_cast<const float *>(k.w[0].data);
+    const float *frequency = gn_floats(k.w[0]);
     const int head_dim = k.n, half = k.w[0].cols;
     const gn_table table = t;
     const int pairs = x.cols / head_dim * half;

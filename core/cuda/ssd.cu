@@ -25,6 +25,7 @@ template <int ROWS> GN_KERNEL_ROOMY(THREADS) scan(ssd_in in) {
     GN_SHARED(float, step, TILE);
     GN_SHARED(float, keep, TILE);
     GN_SHARED(float, part, TILE *WARPS *COLUMNS);
+    GN_WAIT();
     const gn_device_lane lane = in.table.lane[blockIdx.z];
     const int heads = in.heads, h = (int)blockIdx.y, tid = (int)threadIdx.x;
     const int p = tid % COLUMNS, slice = tid / COLUMNS, warp = tid / 32;

@@ -178,12 +178,6 @@ static void issue(gn_cuda *c, const gn_command &k, const int32_t *ints) {
     case GN_OP_EMBED:
         gn_cuda_do_embed(c, k, ints + k.at);
         break;
-    case GN_OP_RMSNORM:
-        gn_cuda_do_rmsnorm(c, k);
-        break;
-    case GN_OP_GATED:
-        gn_cuda_do_gated(c, k);
-        break;
     case GN_OP_AXPY:
         gn_cuda_do_axpy(c, k);
         break;
@@ -208,31 +202,45 @@ static void issue(gn_cuda *c, const gn_command &k, const int32_t *ints) {
     case GN_OP_ROUTE:
         gn_cuda_do_route(c, k);
         break;
-    case GN_OP_EXPERTS:
-        gn_cuda_do_experts(c, k);
-        break;
     case GN_OP_GATHER:
         gn_cuda_do_gather(c, k, ints + k.at);
         break;
     }
 }
 
-/* A sum that the norm after it is taken of: what is written waits for every kernel to begin. */
-static bool joined(const gn_command &k, const gn_command &next) {
-    return k.code == GN_OP_AXPY && next.code == GN_OP_RMSNORM && k.m[0].rows &&
-           memcmp(&k.m[0], &next.m[1], sizeof k.m[0]) == 0;
+/* A norm at the head of n commands, with the sum it is taken of before it; how many they are. */
+static size_t lead_of(gn_lead *lead, const gn_command *k, size_t n) {
+    const bool sum =
+        n > 1 && k->code == GN_OP_AXPY && k[1].code == GN_OP_RMSNORM && gn_same(k->m[0], k[1].m[1]);
+    *lead = {NULL, NULL};
+    if (!sum && k->code != GN_OP_RMSNORM && k->code != GN_OP_GATED)
+        return 0;
+    lead->sum = sum ? k : NULL;
+    lead->norm = k + sum;
+    return 1u + sum;
 }
 
+/* Each kernel waits for the one before, so a step is as long as they are many: what can be is done in
+ * one. ARCHITECTURE.md has how many a layer has. */
 static void issue_all(gn_cuda *c, const int32_t *ints) {
-    for (size_t i = 0; i < c->list.size(); i++) {
-        if (i + 1 < c->list.size() && joined(c->list[i], c->list[i + 1])) {
+    for (size_t i = 0; i < c->list.size();) {
+        const gn_command *k = &c->list[i];
+        const size_t n = c->list.size() - i;
+        gn_lead lead;
+        const size_t led = lead_of(&lead, k, n);
+        const bool product = led < n && k[led].code == GN_OP_LINEAR;
+        if (led && !(product && gn_same(lead.norm->m[0], k[led].m[1]) && lead.norm->n == 1)) {
             c->rounded = NULL;
-            gn_cuda_do_axpy_rmsnorm(c, c->list[i], c->list[i + 1]);
-            i++;
-        } else if (c->list[i].code == GN_OP_LINEAR) {
-            i += (size_t)gn_cuda_do_linears(c, &c->list[i], c->list.size() - i) - 1;
+            gn_cuda_do_norm(c, lead, NULL);
+            i += led;
+        } else if (product) {
+            i += led + gn_cuda_do_linears(c, lead, k + led, n - led);
+        } else if (k->code == GN_OP_EXPERTS) {
+            c->rounded = NULL;
+            i += gn_cuda_do_experts(c, k, n);
         } else {
-            issue(c, c->list[i], ints);
+            issue(c, *k, ints);
+            i++;
         }
     }
     gn_cuda_check(c, cudaGetLastError(), "starting a kernel");

@@ -2,7 +2,8 @@
  *
  * The same .cu files are compiled by nvcc for a GPU and by g++ against this header. A block's
  * threads are fibers, taken in an order that a seed permutes; shared memory begins as NaN; a
- * barrier or shuffle that not all threads reach ends the program with a message; streams are
+ * barrier or shuffle that not all threads reach ends the program with a message, and so does what
+ * touches device memory before it waited for the kernel before, or never waits; streams are
  * queues that run when somebody waits; a captured graph is the list of what was queued. cuBLAS
  * is OpenBLAS with cuBLAS's meaning of every argument. Faults can be asked for.
  *
@@ -42,7 +43,11 @@ struct uint4 {
     T *name = static_cast<T *>(emu_shared(sizeof(T) * static_cast<size_t>(count)))
 #define GN_SYNC() emu_barrier(__LINE__)
 
+#define GN_WAIT()      emu_wait()
+#define GN_PREFETCH(p) static_cast<void>(p)
+
 void *emu_shared(size_t bytes);
+void emu_wait();
 void emu_barrier(int where);
 void emu_warp(int where); /* every lane of the warp arrives before any goes on */
 extern uint64_t emu_lane_word[2][1024];
@@ -83,10 +88,14 @@ static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
 
 typedef struct emu_stream *cudaStream_t;
 
+/* early: the kernel may begin before the one before it is done, and every thread of it waits for that.
+ * What one block does before is then done once more, ahead, with all device memory locked: it may
+ * depend on none of it. Under ASan the memory is malloc()'s and not locked. */
 void emu_launch(const char *name, dim3 grid, dim3 block, cudaStream_t s,
-                std::function<void()> thread);
+                std::function<void()> thread, bool early = false);
 #define GN_LAUNCH(kernel, grid, block, stream, ...)                                                \
-    emu_launch(#kernel, grid, block, stream, [=] { kernel(__VA_ARGS__); })
+    emu_launch(                                                                                    \
+        #kernel, grid, block, stream, [=] { kernel(__VA_ARGS__); }, true)
 
 /* ---- the runtime ---------------------------------------------------------- */
 

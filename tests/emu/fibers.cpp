@@ -13,6 +13,8 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
+void emu_lock_memory(bool on); /* runtime.cpp */
+
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 uint64_t emu_lane_word[2][1024];
 unsigned char emu_turn[1024];
@@ -50,6 +52,8 @@ const char *kernel_name = "";
 bool caught, inside; /* somebody hears complaints; a fiber runs */
 char complaint[256];
 struct complained {};
+bool must_wait, ahead; /* a kernel that begins early; what it does before its wait is tried */
+char waited[MOST_THREADS];
 
 #if defined(__x86_64__)
 extern "C" void emu_switch(void **from, void *to);
@@ -105,6 +109,8 @@ void enter(int i) {
     threadIdx = place[i];
 }
 
+[[noreturn]] void complain(const char *what, int a, int b, int c);
+
 void first_breath() {
 #if defined(GN_FIBERS_UNDER_ASAN)
     static const void *stack; /* not on a stack that is never left in order */
@@ -117,6 +123,8 @@ void first_breath() {
 #endif
     for (;;) {
         (*body)();
+        if (must_wait && !ahead && !waited[now])
+            complain("a thread that did not wait for the kernel before", 0, 0, 0);
         at[now] = DONE;
         left--;
         const int next = next_turn();
@@ -160,6 +168,8 @@ void begin(fiber *f) {
 }
 
 [[noreturn]] void complain(const char *what, int a, int b, int c) {
+    ahead = false;
+    emu_lock_memory(false);
     snprintf(complaint, sizeof complaint, "kernel %s, block %u,%u,%u: ", kernel_name, blockIdx.x,
              blockIdx.y, blockIdx.z);
     const size_t n = strlen(complaint);
@@ -237,6 +247,7 @@ void run_block(int n) {
     poisoned = 0;
     threads_of_block = left = n;
     memset(emu_turn, 0, static_cast<size_t>(n));
+    memset(waited, 0, static_cast<size_t>(n));
     memset(at, NEW, static_cast<size_t>(n));
     memset(shared, 0, static_cast<size_t>(n) * sizeof *shared);
     while (left > 0) {
@@ -272,7 +283,25 @@ void *emu_shared(size_t bytes) {
 void emu_barrier(int where) { wait_for(AT_BARRIER, where); }
 void emu_warp(int where) { wait_for(AT_WARP, where); }
 
-void emu_run_kernel(const char *name, dim3 grid, dim3 block, const std::function<void()> &f) {
+/* The scheduler has the block's other threads go on, and this one not: it has waited, or is done. */
+static void leave_ahead() {
+    at[now] = DONE;
+    left--;
+    change(&thread[now], &scheduler, true);
+    abort();
+}
+
+void emu_wait() {
+    if (ahead)
+        leave_ahead();
+    waited[now] = 1;
+}
+
+/* Device memory is locked, and somebody touched it: his own stack is still good. */
+void emu_touched() { complain("device memory is touched before the wait", 0, 0, 0); }
+
+void emu_run_kernel(const char *name, dim3 grid, dim3 block, const std::function<void()> &f,
+                    bool early) {
     const unsigned threads = block.x * block.y * block.z;
     const size_t blocks = static_cast<size_t>(grid.x) * grid.y * grid.z;
     kernel_name = name;
@@ -283,14 +312,24 @@ void emu_run_kernel(const char *name, dim3 grid, dim3 block, const std::function
         complain("a grid or block that CUDA refuses: %d threads, %d y, %d z",
                  static_cast<int>(threads), static_cast<int>(grid.y), static_cast<int>(grid.z));
     body = &f;
+    must_wait = early;
     arrange(static_cast<int>(threads));
-    for (size_t i = 0; i < blocks; i++) {
-        const size_t b = emu.seed & 1 ? blocks - 1 - i : i;
+    const auto run = [&](size_t b) {
         blockIdx =
             dim3(static_cast<unsigned>(b % grid.x), static_cast<unsigned>(b / grid.x % grid.y),
                  static_cast<unsigned>(b / grid.x / grid.y));
         run_block(static_cast<int>(threads));
+    };
+    if (early) {
+        static size_t launches; /* not the same block each time */
+        emu_lock_memory(true);
+        ahead = true;
+        run(launches++ % blocks);
+        ahead = false;
+        emu_lock_memory(false);
     }
+    for (size_t i = 0; i < blocks; i++)
+        run(emu.seed & 1 ? blocks - 1 - i : i);
 }
 
 const char *emu_complaint(const std::function<void()> &f) {

@@ -2,13 +2,17 @@
 #include <emu.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
 #include <map>
+#include <sys/mman.h>
 #include <vector>
 
-void emu_run_kernel(const char *name, dim3 grid, dim3 block, const std::function<void()> &f);
+void emu_run_kernel(const char *name, dim3 grid, dim3 block, const std::function<void()> &f,
+                    bool early);
+void emu_touched(); /* fibers.cpp */
 
 emu_setup emu;
 
@@ -72,6 +76,54 @@ void drain(cudaStream_t s) {
     }
 }
 
+/* Device memory is one range of addresses, so that all of it can be locked; an address comes once.
+ * Under ASan it is malloc()'s, for ASan knows where that ends. */
+#if defined(__SANITIZE_ADDRESS__)
+void *memory_of(size_t room) { return aligned_alloc(256, room); }
+void forget(void *p, size_t) { free(p); }
+#else
+const size_t ADDRESSES = 1ul << 42, PAGE = 4096, OPENED = 64ul << 20;
+char *arena, *arena_end; /* up to here it was given out, */
+char *arena_open;        /* and to here may be; in huge pages, which are soon locked */
+volatile bool locked;
+
+void touched(int, siginfo_t *info, void *) {
+    const char *at = static_cast<char *>(info->si_addr);
+    if (locked && at >= arena && at < arena_open)
+        emu_touched(); /* does not return */
+    signal(SIGSEGV, SIG_DFL);
+}
+
+void *memory_of(size_t room) {
+    if (!arena) {
+        void *all =
+            mmap(nullptr, ADDRESSES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        struct sigaction how = {};
+        how.sa_sigaction = touched;
+        how.sa_flags = SA_SIGINFO | SA_NODEFER;
+        if (all == MAP_FAILED || sigaction(SIGSEGV, &how, nullptr) != 0) {
+            fprintf(stderr, "emu: no addresses for device memory\n");
+            exit(2);
+        }
+        madvise(all, ADDRESSES, MADV_HUGEPAGE);
+        arena = arena_end = arena_open = static_cast<char *>(all);
+    }
+    room = (room + PAGE - 1) / PAGE * PAGE;
+    if (static_cast<size_t>(arena_end - arena) + room + OPENED > ADDRESSES)
+        return nullptr;
+    if (arena_end + room > arena_open) {
+        const size_t more = (room + OPENED - 1) / OPENED * OPENED;
+        if (mprotect(arena_open, more, PROT_READ | PROT_WRITE) != 0)
+            return nullptr;
+        arena_open += more;
+    }
+    arena_end += room;
+    return arena_end - room;
+}
+
+void forget(void *p, size_t room) { madvise(p, (room + PAGE - 1) / PAGE * PAGE, MADV_DONTNEED); }
+#endif
+
 cudaError_t take(void **p, size_t bytes) {
     configure();
     *p = nullptr;
@@ -82,7 +134,7 @@ cudaError_t take(void **p, size_t bytes) {
     if (bytes > emu.memory * 1024 - in_use)
         return say(cudaErrorMemoryAllocation);
     const size_t room = (bytes + 511) / 256 * 256;
-    *p = aligned_alloc(256, room);
+    *p = memory_of(room);
     if (!*p)
         return say(cudaErrorMemoryAllocation);
     memset(*p, 0xff, room); /* nobody may count on zeros */
@@ -98,8 +150,9 @@ void give(void *p) {
         abort();
     }
     in_use -= it->second;
+    const size_t room = (it->second + 511) / 256 * 256;
     device_memory.erase(it);
-    free(p);
+    forget(p, room);
 }
 
 /* Whether [p, p + bytes) lies in one allocation of that kind. */
@@ -112,6 +165,18 @@ bool within(const std::map<void *, size_t> &where, const void *p, size_t bytes) 
     return at + bytes <= first + it->second;
 }
 } // namespace
+
+void emu_lock_memory(bool on) {
+#if defined(__SANITIZE_ADDRESS__)
+    (void)on;
+#else
+    if (locked == on || !arena)
+        return;
+    locked = on;
+    mprotect(arena, static_cast<size_t>(arena_open - arena),
+             on ? PROT_NONE : PROT_READ | PROT_WRITE);
+#endif
+}
 
 bool emu_configure(const char *text) {
     configured = true;
@@ -180,7 +245,7 @@ long emu_launches() { return launches; }
 long emu_graph_launches() { return graphs; }
 
 void emu_launch(const char *name, dim3 grid, dim3 block, cudaStream_t s,
-                std::function<void()> thread) {
+                std::function<void()> thread, bool early) {
     if (starts++ == emu.fail_launch && emu.fail_launch >= 0) {
         say(cudaErrorLaunchOutOfResources);
         return;
@@ -191,7 +256,7 @@ void emu_launch(const char *name, dim3 grid, dim3 block, cudaStream_t s,
             return;
         }
         launches++;
-        emu_run_kernel(name, grid, block, thread);
+        emu_run_kernel(name, grid, block, thread, early);
     });
 }
 

@@ -168,6 +168,51 @@ TEST(a_grid_that_cuda_refuses_is_found) {
     CHECK(*emu_complaint([] { run("wide", 1, 1025, [] {}); }) != 0);
 }
 
+/* ---- kernels that begin early ------------------------------------------------- */
+
+/* What each block does before it waits; 0: nothing. */
+static void early(int *d, int before) {
+    if (before == 1 && d[threadIdx.x] == 5) /* it reads: none is 5 */
+        d[threadIdx.x] = 6;
+    if (before == 2 && threadIdx.x == 33)
+        d[threadIdx.x] = 1;
+    if (before == 3 && threadIdx.x == 7)
+        return;
+    GN_PREFETCH(d + 1000000);
+    GN_WAIT();
+    d[threadIdx.x]++;
+}
+
+static const char *complaint_of(int before, unsigned blocks) {
+    static int *d;
+    if (!d)
+        cudaMalloc(reinterpret_cast<void **>(&d), 64 * sizeof *d);
+    return emu_complaint([=] {
+        cudaMemsetAsync(d, 0, 64 * sizeof *d, stream);
+        GN_LAUNCH(early, dim3(blocks), dim3(64), stream, d, before);
+        cudaStreamSynchronize(stream);
+        for (int i = 0; i < 64; i++) /* what was tried ahead has left nothing */
+            CHECK(d[i] == static_cast<int>(blocks));
+    });
+}
+
+TEST(device_memory_touched_before_the_wait_is_found) {
+    for (emu.seed = 0; emu.seed < 8; emu.seed++) {
+        CHECK(*complaint_of(0, 3) == 0);
+#if !defined(__SANITIZE_ADDRESS__)
+        CHECK(strstr(complaint_of(1, 3), "before the wait") != nullptr);
+        CHECK(strstr(complaint_of(2, 3), "kernel early") != nullptr);
+#endif
+        CHECK(*complaint_of(0, 2) == 0);
+    }
+    emu.seed = 0;
+}
+
+TEST(a_thread_that_never_waits_is_found) {
+    CHECK(strstr(complaint_of(3, 2), "did not wait") != nullptr);
+    CHECK(*complaint_of(0, 2) == 0);
+}
+
 /* ---- streams, graphs, memory ----------------------------------------------- */
 
 TEST(a_stream_runs_in_order_and_only_when_waited_for) {
@@ -180,7 +225,7 @@ TEST(a_stream_runs_in_order_and_only_when_waited_for) {
     int pageable = 5;
     cudaMemcpyAsync(d, host, sizeof *d, cudaMemcpyHostToDevice, s);
     *host = 2; /* pinned: the copy sees this */
-    GN_LAUNCH([](int *v) { *v += 10; }, dim3(1), dim3(1), s, d);
+    emu_launch("add", dim3(1), dim3(1), s, [=] { *d += 10; });
     cudaMemcpyAsync(host, d, sizeof *d, cudaMemcpyDeviceToHost, s);
     CHECK(*host == 2);
     cudaStreamSynchronize(s);
@@ -204,7 +249,7 @@ TEST(a_captured_graph_runs_when_it_is_launched_with_what_memory_holds_then) {
     cudaMalloc(reinterpret_cast<void **>(&d), 2 * sizeof *d);
     int in[2] = {3, 0}, out[2];
     cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal);
-    GN_LAUNCH([](int *v) { v[1] += v[0]; }, dim3(1), dim3(1), s, d);
+    emu_launch("add", dim3(1), dim3(1), s, [=] { d[1] += d[0]; });
     CHECK(cudaStreamSynchronize(s) != cudaSuccess); /* not while it captures */
     cudaStreamEndCapture(s, &g);
     cudaGraphInstantiate(&x, g, 0);

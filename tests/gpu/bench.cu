@@ -85,7 +85,10 @@ static gn_weight weights(int format, int n, int rows, int cols) {
 
 /* ---- 1. memory, products, launches --------------------------------------------------- */
 
-GN_KERNEL(32) nothing(int v) { (void)v; }
+GN_KERNEL(32) nothing(int v) {
+    (void)v;
+    GN_WAIT();
+}
 
 static void memory(void) {
     const size_t bytes = (size_t)(quick ? 1 : 1024) << 20;

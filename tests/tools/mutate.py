@@ -166,8 +166,20 @@ EDITS = [
     ("core/generate.c", "return j->work->own || !j->stopped || s->has_logits ||", "return true || s->has_logits ||",
      "test_cuda_engine"),
     ("core/cuda/batch.cu", "a[k / 2][half + 2 * (k % 2)]", "a[k / 2][2 * half + k % 2]", "test_cuda_weights"),
-    ("core/cuda/linear.cu", "bias = in.more[k].bias;", "bias = in.bias;", "test_cuda_weights"),
-    ("core/cuda/conv.cu", "left[(size_t)(k - 1) *", "left[(size_t)(k - 1) * 0 *", "test_cuda_ops"),
+    ("core/cuda/few.cu", "bias = in.more[k].bias;", "bias = in.bias;", "test_cuda_weights"),
+    ("core/cuda/epilogue.cuh", "to[(size_t)(k - 1) * C]", "to[(size_t)(k - 1) * 0]", "test_cuda_ops"),
+    ("core/cuda/epilogue.cuh", "fmaf(e.by[k], v, *sum)", "fmaf(1.0f, v, *sum)", "test_cuda_joined"),
+    ("core/cuda/epilogue.cu", "gn_cuda_apart(to, read[0])", "true", "test_cuda_joined"),
+    ("core/cuda/few.cu", "gates[(warp + 1) * T + lane]", "gates[warp * T + lane]", "test_cuda_joined"),
+    ("core/cuda/batch.cu", "number(r + ROWS / 2, token, in.second.bias)", "number(r, token, in.second.bias)",
+     "test_cuda_joined"),
+    ("core/cuda/grouped.cu", "p.tile[2 * tile + 1] = sum + i;", "p.tile[2 * tile + 1] = sum;", "test_cuda_weights"),
+    # a kernel that begins before the one before it is done
+    ("core/cuda/rows.cu", "gather(gn_m y, gn_m x, const int32_t *row) {\n    GN_WAIT();",
+     "gather(gn_m y, gn_m x, const int32_t *row) {", "test_cuda_ops"),
+    ("core/cuda/norm.cu", "    GN_WAIT();\n    const int t = (int)blockIdx.x, first = (int)blockIdx.y * in.width;",
+     "    const int t = (int)blockIdx.x, first = (int)blockIdx.y * in.width + (in.gain[0] > 1e30f);\n    GN_WAIT();",
+     "test_cuda_ops"),
 ]
 
 

@@ -37,11 +37,11 @@ TEST(auto_takes_a_gpu_that_the_model_fits) {
     CHECK(strcmp(g->device->name, "cuda") == 0);
     CHECK_TEXT(gn_engine_no_gpu(g), "");
     CHECK(strncmp(gn_engine_numerics(g), "fast/cuda/sm_", 13) == 0);
-    CHECK(strstr(gn_engine_numerics(g), "/3/f16/f16+batch") != NULL);
+    CHECK(strstr(gn_engine_numerics(g), "/4/f16/f16+batch") != NULL);
     gn_engine_close(g);
     g = sure("auto", true);
     CHECK(strncmp(gn_engine_numerics(g), "exact/cuda/sm_", 14) == 0);
-    CHECK(strstr(gn_engine_numerics(g), "/3/f32/f32") != NULL &&
+    CHECK(strstr(gn_engine_numerics(g), "/4/f32/f32") != NULL &&
           !strchr(gn_engine_numerics(g), '+'));
     gn_engine_close(g);
     CHECK(emu.in_use() == 0);

@@ -234,3 +234,46 @@ TEST(greedy_answers_are_the_cpus_on_every_architecture) {
             toy_close(&gpu);
         }
 }
+
+/* One more token of n answers: kernels of its layers. */
+static long kernels_of(toy *m, int n) {
+    gn_state *s[LANES];
+    gn_feed feed[LANES];
+    int32_t id[LANES] = {0};
+    gn_error e = {0};
+    for (int i = 0; i < n; i++) {
+        s[i] = toy_state(m, 4);
+        feed[i] = (gn_feed){s[i], s[i], id + i, 1};
+    }
+    CHECK(gn_read(m->device, NULL, NULL, 0, &e));
+    const long before = emu.launches();
+    gn_forward(&m->model, m->plan, GN_WRITE, feed, n, NULL, 0);
+    CHECK(gn_read(m->device, NULL, NULL, 0, &e));
+    const long after = emu.launches();
+    for (int i = 0; i < n; i++)
+        gn_state_free(s[i]);
+    return after - before - 1; /* tokens become rows */
+}
+
+/* The table in ARCHITECTURE.md. */
+TEST(a_layer_has_as_few_kernels_as_is_said) {
+    static const int answers[] = {1, 5, 40};
+    static const struct {
+        long mamba, attention, dense, experts;
+    } said[] = {{4, 3, 2, 7}, {5, 4, 3, 8}, {5, 5, 4, 12}};
+    static const char *const name[] = {"hybrid_dense/model.gguf", "hybrid_moe"};
+    for (int i = 0; i < 2 && emulated(); i++) {
+        toy m;
+        open_at(&m, name[i], open_cuda(false));
+        for (int k = 0; k < 3; k++) {
+            long want = 0;
+            for (int l = 0; l < m.config.layers; l++)
+                want += (m.config.mixer[l] == GN_MAMBA ? said[k].mamba : said[k].attention) +
+                        (m.config.experts ? said[k].experts : said[k].dense);
+            const long got = kernels_of(&m, answers[k]);
+            if (!CHECK(got == want))
+                printf("  %s, %d answers: %ld kernels\n", name[i], answers[k], got);
+        }
+        toy_close(&m);
+    }
+}

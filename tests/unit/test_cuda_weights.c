@@ -6,35 +6,6 @@
 
 enum { OFTEN = 4 };
 
-/* Random blocks whose scales are numbers: [n, rows, cols]. */
-static gn_weight random_weight(int format, int n, int rows, int cols, unsigned seed) {
-    const gn_format_info *f = gn_format_of(format);
-    const size_t row = gn_row_bytes(format, cols), all = (size_t)n * (size_t)rows * row;
-    uint8_t *data = malloc(all + 1);
-    float *v = numbers((size_t)cols, seed);
-    for (size_t r = 0; r < (size_t)n * (size_t)rows; r++) {
-        fill(v, (size_t)cols, seed + (unsigned)r);
-        f->pack(v, data + r * row, (size_t)cols);
-        if (f->block > 1) /* codes of every kind, also those that packing never makes */
-            for (size_t i = 0; i < row; i++) {
-                seed = seed * 1664525u + 1013904223u;
-                const size_t in = i % (size_t)f->bytes;
-                const bool head = in < 4, tail = in + 4 >= (size_t)f->bytes;
-                if (!head && !tail)
-                    data[r * row + i] = (uint8_t)(seed >> 24);
-            }
-    }
-    free(v);
-    return (gn_weight){.data = data,
-                       .format = format,
-                       .n = n,
-                       .rows = rows,
-                       .cols = cols,
-                       .step = (size_t)rows * row};
-}
-
-static int columns_of(int format) { return gn_format_of(format)->block == 256 ? 512 : 96; }
-
 TEST(embedding_unpacks_every_format_to_the_bit) {
     pair p = open_pair(true);
     for (int f = 0; f < GN_FORMATS; f++) {
