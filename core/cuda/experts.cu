@@ -112,8 +112,9 @@ static gn_halves take_halves(room *r, int rows, int cols) {
 }
 
 struct places {
-    gn_m a, b, out;      /* [pairs, F] twice, [pairs, D] */
-    gn_halves x, hidden; /* rounded; of a text or batch only, as what follows */
+    gn_m a, b;           /* [pairs, F] */
+    gn_m out;            /* [pairs, D]; of a text or batch only, as what follows */
+    gn_halves x, hidden; /* rounded */
     gn_pairs pairs;
 };
 
@@ -124,9 +125,9 @@ static places lay_out(const gn_cuda *c, const gn_command &k, room *r) {
     p.a = take_rows(r, pairs, F);
     if (gn_cuda_many(c, T) || !alike(k))
         p.b = take_rows(r, pairs, F);
-    p.out = take_rows(r, pairs, k.w[2].rows);
     if (!gn_cuda_many(c, T) && !gn_cuda_batched(c, T))
         return p;
+    p.out = take_rows(r, pairs, k.w[2].rows);
     p.x = take_halves(r, T, k.m[1].cols);
     p.hidden = take_halves(r, pairs, F);
     p.pairs.tiles = pairs / GN_PAIRS + (pairs < E ? pairs : E);
@@ -143,8 +144,8 @@ size_t gn_cuda_experts_room(const gn_cuda *c, const gn_command &k) {
     return r.used;
 }
 
-/* out = down swiglu(gate x, up x) of every pair. */
-static void few_pairs(gn_cuda *c, const gn_command &k, const places &p) {
+/* Without out: what the pairs of a token make is mixed as it is made. */
+static void few_pairs(gn_cuda *c, const gn_command &k, const places &p, const gn_epilogue &then) {
     const gn_m x = k.m[1];
     const int U = k.m[2].cols;
     if (alike(k)) {
@@ -154,9 +155,10 @@ static void few_pairs(gn_cuda *c, const gn_command &k, const places &p) {
         gn_cuda_few_experts(c, p.b, x, k.w[1], NULL, k.expert, U);
         gn_cuda_swiglu_rows(c, p.a, p.a, p.b);
     }
-    gn_cuda_few_experts(c, p.out, p.a, k.w[2], NULL, k.expert, 1);
+    gn_cuda_few_mixed(c, k.m[0], p.a, k.m[2], k.w[2], k.expert, then);
 }
 
+/* out = down swiglu(gate x, up x) of every pair. */
 static void batch_of_pairs(gn_cuda *c, const gn_command &k, const places &p) {
     const gn_m none = {NULL, p.a.rows, p.a.cols, p.a.stride, 0};
     const gn_second up = {k.w[1].data, NULL, NULL};
@@ -200,13 +202,15 @@ size_t gn_cuda_do_experts(gn_cuda *c, const gn_command *k, size_t n) {
     gn_epilogue then;
     if (y.rows == 0)
         return 1;
-    if (gn_cuda_many(c, x.rows))
-        many_pairs(c, *k, p);
-    else if (gn_cuda_batched(c, x.rows))
-        batch_of_pairs(c, *k, p);
-    else
-        few_pairs(c, *k, p);
     const size_t taken = 1 + gn_cuda_sums(&then, y, read, k + 1, n - 1);
+    if (gn_cuda_many(c, x.rows)) {
+        many_pairs(c, *k, p);
+    } else if (gn_cuda_batched(c, x.rows)) {
+        batch_of_pairs(c, *k, p);
+    } else {
+        few_pairs(c, *k, p, then);
+        return taken;
+    }
     GN_LAUNCH(mix,
               dim3((unsigned)gn_blocks((size_t)y.cols, THREADS),
                    (unsigned)(y.rows < MOST_ROWS ? y.rows : MOST_ROWS)),

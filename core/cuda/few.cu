@@ -16,10 +16,12 @@
 #include <string.h>
 
 enum {
-    WARPS = 4,           /* of a block: rows of W */
-    PRODUCTS = 3,        /* of one x in a launch */
-    TOKENS = 8,          /* most rows of x a warp multiplies a row of W with */
-    MOST_ROWS = 1 << 17, /* of W in one launch */
+    WARPS = 4,                         /* of a block: rows of W */
+    PRODUCTS = 3,                      /* of one x in a launch */
+    TOKENS = 8,                        /* most rows of x a warp multiplies a row of W with */
+    MOST_ROWS = 1 << 17,               /* of W in one launch */
+    MIXED_WARPS = 8,                   /* most of a block that mixes experts, */
+    MOST_MIXED = GN_CUDA_MOST_EXPERTS, /* and most experts it mixes */
 };
 
 struct few_in {
@@ -58,6 +60,33 @@ GN_FN void load8(float v[8], const float *x, int left, bool aligned) {
     }
     for (int k = 0; k < 8; k++)
         v[k] = k < left ? x[k] : 0.0f;
+}
+
+/* What a lane has of the sums of a row of W with T rows of x, of which `left` there are; x is normed
+ * by gain and by, if there is gain. */
+template <int F, int T, class X>
+GN_FN void dots(float sum[T], const uint8_t *w, int cols, int left, bool aligned, X x,
+                const float *gain, float by) {
+    for (int t = 0; t < T; t++)
+        sum[t] = 0.0f;
+    for (int i = (int)threadIdx.x % 32; 8 * i < cols; i += 32) {
+        float a[8], g[8];
+        gn_unpack8<F>(w, cols, i, a);
+        if (gain)
+            load8(g, gain + 8 * i, cols - 8 * i, aligned);
+#pragma unroll
+        for (int t = 0; t < T; t++) {
+            float b[8];
+            if (t < left)
+                load8(b, x(t) + 8 * i, cols - 8 * i, aligned);
+            if (gain)
+                for (int k = 0; k < 8; k++)
+                    b[k] = g[k] * (b[k] * by);
+            if (t < left)
+                for (int k = 0; k < 8; k++)
+                    sum[t] = fmaf(a[k], b[k], sum[t]);
+        }
+    }
 }
 
 /* Every block norms the row for itself: that is less than a kernel between. The first leaves it. */
@@ -100,34 +129,17 @@ template <int F, int T> GN_KERNEL_ROOMY(32 * WARPS) few_rows(few_in in) {
     GN_WAIT();
     if (in.expert)
         w += (size_t)in.expert[first] * in.w.step;
-    const bool normed = T == 1 && in.gain;
-    const float by = normed ? norm_row(norm_part, in) : 1.0f;
+    const float *gain = T == 1 ? in.gain : NULL;
+    const float by = gain ? norm_row(norm_part, in) : 1.0f;
     float sum[T];
-    for (int t = 0; t < T; t++)
-        sum[t] = 0.0f;
-    for (int i = lane; mine && 8 * i < cols; i += 32) {
-        float a[8], gain[8];
-        gn_unpack8<F>(w, cols, i, a);
-        if (normed)
-            load8(gain, in.gain + 8 * i, cols - 8 * i, in.aligned != 0);
-#pragma unroll
-        for (int t = 0; t < T; t++) {
-            float b[8];
-            if (t < left)
-                load8(b, gn_row(in.x, (first + t) / in.share) + 8 * i, cols - 8 * i,
-                      in.aligned != 0);
-            if (normed)
-                for (int k = 0; k < 8; k++)
-                    b[k] = gain[k] * (b[k] * by);
-            if (t < left)
-                for (int k = 0; k < 8; k++)
-                    sum[t] = fmaf(a[k], b[k], sum[t]);
-        }
-    }
+    if (mine)
+        dots<F, T>(
+            sum, w, cols, left, in.aligned != 0,
+            [&](int t) { return gn_row(in.x, (first + t) / in.share); }, gain, by);
     float v = 0.0f; /* of a lane's own token */
 #pragma unroll
     for (int t = 0; t < T; t++) {
-        const float all = gn_warp_sum(sum[t]);
+        const float all = mine ? gn_warp_sum(sum[t]) : 0.0f;
         v = lane == t ? all : v;
     }
     gn_m y = in.y;
@@ -205,6 +217,57 @@ void gn_cuda_few_experts(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const gn_w *
     assert(in.rows <= MOST_ROWS);
     if (y.rows)
         GN_BY_FORMAT(w.format, few_of<F>(c, in))
+}
+
+struct mixed_in {
+    gn_m y, x; /* [T, O], [T U, I] */
+    gn_m gate; /* [T, U] */
+    gn_w w;
+    const int32_t *expert; /* [T, U] */
+    int aligned;
+    gn_epilogue then;
+};
+
+/* A block has a row of W of each of a token's experts, a warp for one or a few of them. */
+template <int F> GN_KERNEL_ROOMY(32 * MIXED_WARPS) mixed_rows(mixed_in in) {
+    GN_SHARED(float, part, MOST_MIXED);
+    GN_WAIT();
+    const int t = (int)(blockIdx.x / (unsigned)in.w.rows), U = in.gate.cols;
+    const int row = (int)(blockIdx.x % (unsigned)in.w.rows);
+    for (int u = (int)threadIdx.x / 32; u < U; u += (int)blockDim.x / 32) {
+        const int pair = t * U + u;
+        float sum[1];
+        dots<F, 1>(
+            sum, in.w.data + (size_t)in.expert[pair] * in.w.step + (size_t)row * in.w.row,
+            in.w.cols, 1, in.aligned != 0, [&](int) { return gn_row(in.x, pair); }, NULL, 1.0f);
+        const float all = gn_warp_sum(sum[0]);
+        if (threadIdx.x % 32 == 0)
+            part[u] = all;
+    }
+    GN_SYNC();
+    if (threadIdx.x > 0)
+        return;
+    float sum = 0.0f;
+    for (int u = 0; u < U; u++)
+        sum = fmaf(gn_row(in.gate, t)[u], part[u], sum);
+    gn_leave(in.then, in.y, t, row, sum);
+}
+
+void gn_cuda_few_mixed(gn_cuda *c, gn_m y, gn_m x, gn_m gate, const gn_w &w, const int32_t *expert,
+                       const gn_epilogue &then) {
+    mixed_in in;
+    in.y = y;
+    in.x = x;
+    in.gate = gate;
+    in.w = w;
+    in.expert = expert;
+    in.aligned = in_fours(x);
+    in.then = then;
+    assert(gate.cols <= MOST_MIXED);
+    const int warps = gate.cols < MIXED_WARPS ? gate.cols : (int)MIXED_WARPS;
+    const unsigned blocks = (unsigned)y.rows * (unsigned)w.rows;
+    GN_BY_FORMAT(w.format,
+                 GN_LAUNCH(mixed_rows<F>, dim3(blocks), dim3(32 * (unsigned)warps), c->stream, in))
 }
 
 /* Products that have a launch to themselves. */

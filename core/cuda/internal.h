@@ -183,6 +183,10 @@ void gn_cuda_do_embed(gn_cuda *c, const gn_command &k, const int32_t *token);
 void gn_cuda_few_experts(gn_cuda *c, gn_m y, gn_m x, const gn_w &w, const gn_w *up,
                          const int32_t *expert, int share);
 
+/* y[t] = sum over u of gate[t, u] x[t U + u] W[expert[t, u]]ᵀ. */
+void gn_cuda_few_mixed(gn_cuda *c, gn_m y, gn_m x, gn_m gate, const gn_w &w, const int32_t *expert,
+                       const gn_epilogue &then);
+
 /* Whether a step of so many rows is multiplied in f16. */
 bool gn_cuda_many(const gn_cuda *c, int rows);
 /* And whether in batch.cu: a batch of answers. */

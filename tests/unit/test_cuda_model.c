@@ -147,6 +147,9 @@ TEST(exact_logits_are_the_cpus_on_every_architecture) {
     CHECK(worst_of(true, GN_READ, small, 4) < 2e-5);
 }
 
+/* The worst, 1.9e-3, is one token of bamba's 65: 1.2e-2, where others have 1e-3. Its residual stays the
+ * shortest of all, so that each norm makes more of what rounding the first in_proj's input to f16 has left
+ * there; in f32 that product alone would make it 8e-4, and a text's products a third dearer. */
 TEST(fast_logits_of_a_text_are_near_the_cpus_exact_ones_on_every_architecture) {
     CHECK(worst_of(false, GN_READ, alone, STEPS) < 2e-3);
 }
@@ -260,7 +263,7 @@ TEST(a_layer_has_as_few_kernels_as_is_said) {
     static const int answers[] = {1, 5, 40};
     static const struct {
         long mamba, attention, dense, experts;
-    } said[] = {{4, 3, 2, 7}, {5, 4, 3, 8}, {5, 5, 4, 12}};
+    } said[] = {{4, 3, 2, 6}, {5, 4, 3, 7}, {5, 5, 4, 12}};
     static const char *const name[] = {"hybrid_dense/model.gguf", "hybrid_moe"};
     for (int i = 0; i < 2 && emulated(); i++) {
         toy m;
