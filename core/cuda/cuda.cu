@@ -196,6 +196,13 @@ extern "C" bool gn_cuda_module_find(gn_cuda_card *out, gn_error *e) {
     return true;
 }
 
+/* Whether kernels wait for the one before: of those made for an older generation, which a newer GPU
+ * runs too, none does. */
+static bool waits() {
+    cudaFuncAttributes a;
+    return cudaFuncGetAttributes(&a, nothing) == cudaSuccess && a.ptxVersion >= 90;
+}
+
 static bool start(gn_cuda *c, size_t work, gn_error *e) {
     cudaMemPool_t pool;
     int pools = 0;
@@ -224,8 +231,8 @@ extern "C" gn_device *gn_cuda_module_open(const gn_cuda_options *o, gn_error *e)
     gn_cuda_card card;
     if (!gn_cuda_module_find(&card, e))
         return NULL;
-    gn_cuda_early = card.major >= 9;
     gn_cuda *c = new gn_cuda();
+    gn_cuda_early = waits();
     c->base.op = table_of_ops();
     c->base.name = "cuda";
     c->exact = o->exact;

@@ -8,8 +8,8 @@
 #ifndef GN_CUDA_GPU_H
 #define GN_CUDA_GPU_H
 
-extern bool
-    gn_cuda_early; /* whether the GPU begins a kernel before the one before is done: cuda.cu */
+/* Whether a kernel may begin before the one before it is done: cuda.cu. */
+extern bool gn_cuda_early;
 
 #ifdef GN_EMULATED
 #include "core/num/half.h"

@@ -121,7 +121,7 @@ enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
 enum cudaDeviceAttr { cudaDevAttrMemoryPoolsSupported = 115 };
 
 struct cudaFuncAttributes {
-    int numRegs;
+    int ptxVersion; /* of the generation it was compiled for */
 };
 struct cudaDeviceProp {
     char name[256];
@@ -210,7 +210,7 @@ struct emu_setup {
 };
 extern emu_setup emu;
 template <class F> cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *a, F *) {
-    a->numRegs = 0;
+    a->ptxVersion = 10 * emu.major + emu.minor;
     return emu.major < emu.built ? cudaErrorNoKernelImageForDevice : cudaSuccess;
 }
 /* "devices=2,memory=65536,lose=100,...": what $EMULATED_GPU holds; false for a word it does not

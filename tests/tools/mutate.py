@@ -169,7 +169,7 @@ EDITS = [
     ("core/cuda/few.cu", "bias = in.more[k].bias;", "bias = in.bias;", "test_cuda_weights"),
     ("core/cuda/epilogue.cuh", "to[(size_t)(k - 1) * C]", "to[(size_t)(k - 1) * 0]", "test_cuda_ops"),
     ("core/cuda/epilogue.cuh", "fmaf(e.by[k], v, *sum)", "fmaf(1.0f, v, *sum)", "test_cuda_joined"),
-    ("core/cuda/epilogue.cu", "gn_cuda_apart(to, read[0])", "true", "test_cuda_joined"),
+    ("core/cuda/epilogue.cu", "gn_cuda_apart(to, read[0]) && gn_cuda_apart(to, read[1])", "true", "test_cuda_joined"),
     ("core/cuda/few.cu", "gates[(warp + 1) * T + lane]", "gates[warp * T + lane]", "test_cuda_joined"),
     ("core/cuda/batch.cu", "number(r + ROWS / 2, token, in.second.bias)", "number(r, token, in.second.bias)",
      "test_cuda_joined"),

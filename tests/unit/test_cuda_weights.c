@@ -315,12 +315,23 @@ TEST(experts_are_the_cpus) {
     close_pair(p);
 }
 
-TEST(experts_of_a_text_are_multiplied_in_every_format) {
+TEST(experts_of_a_text_or_a_batch_are_multiplied_in_every_format) {
     pair p = open_pair(false);
-    for (int f = 0; f < GN_FORMATS; f++) {
-        const double off = mixture_off(p, f, 9, GN_READ);
-        if (!CHECK(off < 2e-3 && off > 1e-5))
-            printf("  %s: %.2e\n", gn_format_of(f)->name, off);
+    for (int f = 0; f < GN_FORMATS; f++)
+        for (int write = 0; write < 2; write++) {
+            const double off = mixture_off(p, f, 9, write ? GN_WRITE : GN_READ);
+            if (!CHECK(off < 2e-3 && off > 1e-5))
+                printf("  %s: %.2e\n", gn_format_of(f)->name, off);
+        }
+    close_pair(p);
+}
+
+/* 78 and more: tiles of pairs have 64. */
+TEST(an_expert_may_have_more_pairs_than_a_tile) {
+    pair p = open_pair(false);
+    for (int write = 0; write < 2; write++) {
+        const double off = mixture_off(p, GN_Q8_0, 130, write ? GN_WRITE : GN_READ);
+        CHECK(off < 1.5e-3 && off > 1e-5);
     }
     close_pair(p);
 }
