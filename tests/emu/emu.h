@@ -90,7 +90,7 @@ typedef struct emu_stream *cudaStream_t;
 
 /* early: the kernel may begin before the one before it is done, and every thread of it waits for that.
  * What one block does before is then done once more, ahead, with all device memory locked: it may
- * depend on none of it. Under ASan the memory is malloc()'s and not locked. */
+ * depend on none of it. Under ASan memory is malloc()'s, and nothing is tried. */
 void emu_launch(const char *name, dim3 grid, dim3 block, cudaStream_t s,
                 std::function<void()> thread, bool early = false);
 #define GN_LAUNCH(kernel, grid, block, stream, ...)                                                \

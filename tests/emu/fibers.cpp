@@ -13,7 +13,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-void emu_lock_memory(bool on); /* runtime.cpp */
+bool emu_lock_memory(bool on); /* runtime.cpp */
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
 uint64_t emu_lane_word[2][1024];
@@ -320,9 +320,8 @@ void emu_run_kernel(const char *name, dim3 grid, dim3 block, const std::function
                  static_cast<unsigned>(b / grid.x / grid.y));
         run_block(static_cast<int>(threads));
     };
-    if (early) {
+    if (early && emu_lock_memory(true)) {
         static size_t launches; /* not the same block each time */
-        emu_lock_memory(true);
         ahead = true;
         run(launches++ % blocks);
         ahead = false;

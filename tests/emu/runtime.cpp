@@ -166,15 +166,19 @@ bool within(const std::map<void *, size_t> &where, const void *p, size_t bytes) 
 }
 } // namespace
 
-void emu_lock_memory(bool on) {
+/* Whether it can be, and is now as it is wanted. */
+bool emu_lock_memory(bool on) {
 #if defined(__SANITIZE_ADDRESS__)
     (void)on;
+    return false;
 #else
-    if (locked == on || !arena)
-        return;
+    if (!arena)
+        return false;
+    if (locked != on)
+        mprotect(arena, static_cast<size_t>(arena_open - arena),
+                 on ? PROT_NONE : PROT_READ | PROT_WRITE);
     locked = on;
-    mprotect(arena, static_cast<size_t>(arena_open - arena),
-             on ? PROT_NONE : PROT_READ | PROT_WRITE);
+    return true;
 #endif
 }
 
