@@ -30,8 +30,8 @@ without_one_it_is_an_error() {
 one_line_of_error() { same 1 "$(gpu driver=12040 one --backend cuda 2>&1 >/dev/null | wc -l)"; }
 no_module_no_harm() { says "no NVIDIA driver" env LIBGNEISS_CUDA= "$gneiss" info "$model" || says "without CUDA" "$gneiss" info "$model"; }
 a_lost_gpu_is_told() {
-    says "the GPU failed: an illegal memory access" gpu $roomy,lose=400 one --backend cuda &&
-        ! gpu $roomy,lose=400 one --backend cuda 2>/dev/null
+    says "the GPU failed: an illegal memory access" gpu $roomy,lose=200 one --backend cuda &&
+        ! gpu $roomy,lose=200 one --backend cuda 2>/dev/null
 }
 states_cross() {
     gpu $roomy one --backend cuda --save-state s.state >/dev/null &&
