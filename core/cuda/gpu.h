@@ -2,8 +2,8 @@
  *
  * Kernels use these few words and the runtime's own names, nothing else, so that every one of
  * them runs under the emulator (tests/emu), which finds races of barriers, reads of shared memory
- * nobody wrote, device memory touched before the wait, and host memory changed too early. Multiply-adds are written out as fmaf();
- * nvcc is told not to make any of its own.
+ * nobody wrote, device memory touched before the wait, and host memory changed too early.
+ * Multiply-adds are written out as fmaf(); nvcc is told not to make any of its own.
  */
 #ifndef GN_CUDA_GPU_H
 #define GN_CUDA_GPU_H
