@@ -12,8 +12,8 @@ static bool no_memory(gn_error *e) { return gn_fail(e, GN_NO_MEMORY, "out of mem
 
 /* ---- how documents are told ---------------------------------------------------------- */
 
-static bool render(void *user, const gn_value *messages, bool generation, gn_str *out,
-                   gn_error *e) {
+bool gn_suite_render(void *engine, const gn_value *messages, bool generation, gn_str *out,
+                     gn_error *e) {
     gn_arena a = {0};
     gn_value *vars = gn_value_map(&a), *list = gn_arena_alloc(&a, sizeof *list);
     bool ok = vars && list;
@@ -21,7 +21,7 @@ static bool render(void *user, const gn_value *messages, bool generation, gn_str
         *list = *messages;
         ok = gn_value_set(&a, vars, GN_S("messages"), list);
     }
-    ok = ok ? gn_chat_render(user, vars, generation, out, e) : no_memory(e);
+    ok = ok ? gn_chat_render(engine, vars, generation, out, e) : no_memory(e);
     gn_arena_release(&a);
     return ok;
 }
@@ -41,7 +41,7 @@ static bool set_prompting(gn_suite *s, gn_error *e) {
                                   .chat = o->chat,
                                   .system = gn_slice_of(o->system),
                                   .template_sha = gn_slice_of(o->chat ? s->template_sha : ""),
-                                  .render = render,
+                                  .render = gn_suite_render,
                                   .user = s->g};
     return true;
 }

@@ -63,4 +63,8 @@ typedef struct gn_suite {
 bool gn_suite_open(gn_suite *s, gn_engine *g, const gn_eval_options *o, gn_error *e);
 void gn_suite_release(gn_suite *s);
 
+/* gn_prompting.render by the chat template of an engine: a gn_engine *, as its `user`. */
+bool gn_suite_render(void *engine, const gn_value *messages, bool generation, gn_str *out,
+                     gn_error *e);
+
 #endif

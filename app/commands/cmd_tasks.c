@@ -212,21 +212,6 @@ static int show_diff(job *j, const char *name, const char *other, gn_error *e) {
 
 /* ---- show: what a document is asked ------------------------------------- */
 
-static bool render(void *user, const gn_value *messages, bool generation, gn_str *out,
-                   gn_error *e) {
-    gn_arena a = {0};
-    gn_value *vars = gn_value_map(&a), *list = gn_arena_alloc(&a, sizeof *list);
-    bool ok = vars && list;
-    if (ok) {
-        *list = *messages;
-        ok = gn_value_set(&a, vars, GN_S("messages"), list);
-    }
-    ok = ok ? gn_chat_render(user, vars, generation, out, e)
-            : gn_fail(e, GN_NO_MEMORY, "out of memory");
-    gn_arena_release(&a);
-    return ok;
-}
-
 static void ids(gn_str *out, const char *key, const gn_ids *list, bool json) {
     if (json) {
         gn_str_fmt(out, ",\"%s\":", key);
@@ -304,7 +289,7 @@ static bool ask(job *j, const gn_task *t, gn_error *e) {
                       .chat = gn_args_flag(j->a, "chat-template"),
                       .system = GN_S(""),
                       .template_sha = GN_S(""),
-                      .render = render,
+                      .render = gn_suite_render,
                       .user = j->g};
     gn_dataset data;
     gn_document d = {0};
